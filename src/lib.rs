@@ -1,0 +1,43 @@
+//! eigenscope: launch, watch and compare low-rank adapter runs in one terminal program.
+//!
+//! The map, in layer order; a module imports only from layers at or below its own.
+//!
+//! | layer | modules |
+//! |---|---|
+//! | 0 words | [`event`], [`record`], [`spec`], [`config`] |
+//! | 1 mathematics | [`random`], [`metric`], [`stats`], [`task`], [`data`], [`adapter`], [`model`], [`analysis`], [`train`] |
+//! | 2 memory | [`store`] |
+//! | 3 motion | [`engine`] |
+//! | 4 meaning | [`view`], [`figure`], [`chart`] |
+//! | 5 surfaces | [`ui`], [`export`], [`cli`] |
+//! | 6 wiring | [`app`] |
+
+pub mod event;
+pub mod record;
+pub mod spec;
+
+pub mod config;
+
+pub mod adapter;
+pub mod analysis;
+pub mod data;
+pub mod metric;
+pub mod model;
+pub mod random;
+pub mod stats;
+pub mod task;
+pub mod train;
+
+pub mod store;
+
+pub mod engine;
+
+pub mod chart;
+pub mod figure;
+pub mod view;
+
+pub mod cli;
+pub mod export;
+pub mod ui;
+
+pub mod app;

@@ -1,0 +1,122 @@
+//! What is remembered of runs, as readers hand it out. Pure data: knows neither the database nor the screens.
+
+use crate::event::{Evaluation, LayerNorm, Level, RunFacts, RunId, Status};
+use crate::spec::RunSpec;
+use serde::Serialize;
+
+/// One line of the table of runs.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RunSummary {
+    pub id: RunId,
+    pub name: String,
+    pub status: Status,
+    pub spec: RunSpec,
+    pub facts: RunFacts,
+    /// Unix time in seconds.
+    pub created: f64,
+    pub started: Option<f64>,
+    pub ended: Option<f64>,
+    /// Why it failed, whole.
+    pub cause: Option<String>,
+    pub step: u64,
+    pub epoch: f64,
+    /// Training time without pauses, in seconds.
+    pub seconds: f64,
+    /// Last recorded training loss.
+    pub loss: Option<f64>,
+    /// Main metric at the last and at the best evaluation, and the best one's epoch.
+    pub last: Option<f64>,
+    pub best: Option<f64>,
+    pub best_epoch: Option<f64>,
+    /// Mean lambda over the adapted matrices at the last record; absent where the method has none.
+    pub lambda: Option<f64>,
+}
+
+impl RunSummary {
+    /// Share of the steps done, 0 to 1.
+    pub fn progress(&self) -> f64 {
+        match self.facts.total_steps {
+            0 => 0.0,
+            n => (self.step as f64 / n as f64).clamp(0.0, 1.0),
+        }
+    }
+
+    /// Seconds left at the pace so far.
+    pub fn eta(&self) -> Option<f64> {
+        let left = self.facts.total_steps.saturating_sub(self.step) as f64;
+        (self.step > 0 && self.status.is_live()).then(|| self.seconds / self.step as f64 * left)
+    }
+}
+
+/// A series of the training points.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Series {
+    Loss,
+    Lr,
+    GradNorm,
+    SamplesPerSecond,
+}
+
+impl Series {
+    pub const ALL: [Series; 4] = [Series::Loss, Series::Lr, Series::GradNorm, Series::SamplesPerSecond];
+}
+
+/// Neighbouring points of a series as one: no extreme is lost. A value that is not finite is counted in `gaps` only.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Bin {
+    /// First and last step in the bin.
+    pub from: u64,
+    pub to: u64,
+    pub min: f64,
+    pub max: f64,
+    pub mean: f64,
+    /// Finite points in the bin.
+    pub count: u64,
+    pub gaps: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LogLine {
+    /// Unix time in seconds.
+    pub time: f64,
+    pub level: Level,
+    pub text: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Artifact {
+    pub kind: String,
+    /// Relative to the run's folder.
+    pub path: String,
+    pub bytes: u64,
+}
+
+/// What the screen of one run shows.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RunDetail {
+    pub summary: RunSummary,
+    /// Each series over the asked range of steps, at most about the asked number of bins.
+    pub series: Vec<(Series, Vec<Bin>)>,
+    pub evaluations: Vec<Evaluation>,
+    /// Steps at which layer norms were recorded, ascending.
+    pub norm_steps: Vec<u64>,
+    /// The recorded step that `norms` belongs to.
+    pub norms_step: u64,
+    pub norms: Vec<LayerNorm>,
+    /// The newest lines, oldest first.
+    pub log: Vec<LogLine>,
+    pub artifacts: Vec<Artifact>,
+}
+
+/// The layer norms that stand for one run in Figure 1.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RunNorms {
+    pub id: RunId,
+    pub task: String,
+    pub method: String,
+    pub seed: u64,
+    pub best: Option<f64>,
+    pub step: u64,
+    pub norms: Vec<LayerNorm>,
+}

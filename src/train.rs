@@ -1,0 +1,90 @@
+//! The training loop and what it asks of a device. Gives events to a sink; does not know where they go.
+
+use crate::data::Batch;
+use crate::event::LayerNorm;
+
+/// Which part of the model a trainable tensor belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    Adapter,
+    Head,
+    Encoder,
+}
+
+/// A trainable tensor: its name as in adapter files, its shape, and whether weight decay applies (two dimensions only).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parameter {
+    pub name: String,
+    pub shape: Vec<usize>,
+    pub part: Part,
+    pub decay: bool,
+}
+
+/// Values of a tensor in the precision they were computed in.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Values {
+    F32(Vec<f32>),
+    F64(Vec<f64>),
+}
+
+/// A tensor on the host.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NamedTensor {
+    pub name: String,
+    pub shape: Vec<usize>,
+    pub values: Values,
+}
+
+/// Optimizer state: steps done; values, first and second moments of each parameter in the order of `Backend::parameters`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    pub steps: u64,
+    pub values: Vec<NamedTensor>,
+    pub first: Vec<NamedTensor>,
+    pub second: Vec<NamedTensor>,
+}
+
+/// All that the loop knows of a device.
+pub trait Backend {
+    fn parameters(&self) -> &[Parameter];
+    /// Mean loss of the batch; keeps its gradients. Dropout masks are drawn for `step`.
+    fn loss_and_gradients(&mut self, batch: &Batch, step: u64) -> Result<f64, BackendError>;
+    /// Clips, applies one AdamW update at learning rate `lr` and returns the gradient norm before clipping.
+    fn update(&mut self, lr: f64) -> Result<f64, BackendError>;
+    /// Logits [rows][outputs] without dropout.
+    fn logits(&mut self, batch: &Batch) -> Result<Vec<Vec<f64>>, BackendError>;
+    /// Gradients kept by `loss_and_gradients`, in the order of `parameters`.
+    fn gradients(&self) -> Result<Vec<NamedTensor>, BackendError>;
+    fn state(&self) -> Result<State, BackendError>;
+    fn restore(&mut self, state: &State) -> Result<(), BackendError>;
+    /// Norms of each adapted matrix now, ordered by layer and target.
+    fn norms(&self) -> Result<Vec<LayerNorm>, BackendError>;
+}
+
+/// What went wrong in a backend.
+#[derive(Debug, thiserror::Error)]
+pub enum BackendError {
+    #[error("{0}")]
+    Candle(#[from] candle_core::Error),
+    #[error("{tensor}: found shape {found:?}, expected {expected:?}")]
+    Shape { tensor: String, found: Vec<usize>, expected: Vec<usize> },
+    #[error("{0}: not in the saved state")]
+    Missing(String),
+}
+
+/// What the loop is to do now; read between two batches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    Go,
+    Hold,
+    Stop,
+    Cancel,
+}
+
+/// How a run ended without an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Done,
+    Stopped,
+    Cancelled,
+}

@@ -1,0 +1,112 @@
+//! The fold of committed records into what is shown. Knows neither the database nor how it is drawn.
+
+use crate::event::{Control, RunId};
+use crate::record::{RunDetail, RunNorms, RunSummary};
+use crate::spec::RunSpec;
+use std::sync::Arc;
+
+/// What a screen wants to see; the reader brings no more than this.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Interest {
+    pub open: Option<RunId>,
+    /// Recorded step whose layer norms are shown; none: the newest.
+    pub norms_step: Option<u64>,
+    /// Most bins of a series.
+    pub width: usize,
+    /// Range of steps of the series; none: all.
+    pub steps: Option<(u64, u64)>,
+    /// Bring the layer norms of all runs for Figure 1.
+    pub figure1: bool,
+}
+
+/// What changed since the last one.
+#[derive(Clone, Debug, Default)]
+pub struct Delta {
+    pub watermark: i64,
+    /// New or changed runs.
+    pub runs: Vec<RunSummary>,
+    pub removed: Vec<RunId>,
+    /// The open run anew, where it changed; `Some(None)` when none is open.
+    pub open: Option<Option<RunDetail>>,
+    pub figure1: Option<Vec<RunNorms>>,
+}
+
+/// All that the screens show.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct View {
+    pub watermark: i64,
+    /// Newest first.
+    pub runs: Vec<Arc<RunSummary>>,
+    pub open: Option<Arc<RunDetail>>,
+    pub figure1: Arc<Vec<RunNorms>>,
+}
+
+impl View {
+    pub fn fold(&mut self, delta: Delta) {
+        self.watermark = delta.watermark;
+        if !delta.removed.is_empty() {
+            self.runs.retain(|r| !delta.removed.contains(&r.id));
+        }
+        let known: std::collections::HashMap<RunId, usize> =
+            self.runs.iter().enumerate().map(|(i, r)| (r.id.clone(), i)).collect();
+        let mut added = false;
+        for run in delta.runs {
+            match known.get(&run.id) {
+                Some(&i) => self.runs[i] = Arc::new(run),
+                None => {
+                    added = true;
+                    self.runs.push(Arc::new(run));
+                }
+            }
+        }
+        if added {
+            self.runs.sort_by(|a, b| b.created.total_cmp(&a.created).then_with(|| b.id.cmp(&a.id)));
+        }
+        if let Some(open) = delta.open {
+            self.open = open.map(Arc::new);
+        }
+        if let Some(norms) = delta.figure1 {
+            self.figure1 = Arc::new(norms);
+        }
+    }
+
+    pub fn run(&self, id: &RunId) -> Option<&Arc<RunSummary>> {
+        self.runs.iter().find(|r| &r.id == id)
+    }
+}
+
+/// What a screen asks of the program.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Request {
+    Launch(Vec<RunSpec>),
+    Control(RunId, Control),
+    /// Queue a stopped, interrupted or failed run again, from its checkpoint.
+    Requeue(RunId),
+    Delete(RunId),
+    /// Write what is shown to a file in the exports folder.
+    Export {
+        file_stem: String,
+        figure: crate::figure::Figure,
+    },
+    /// Launch the demo.
+    Demo,
+}
+
+/// A line for the status bar.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    pub error: bool,
+    pub text: String,
+}
+
+/// The way from the screens to the program and back.
+pub trait Port {
+    /// The newest view; cheap.
+    fn view(&self) -> Arc<View>;
+    fn look(&self, interest: Interest);
+    fn ask(&self, request: Request);
+    /// Messages that came since the last call.
+    fn messages(&self) -> Vec<Message>;
+    /// Device, load and memory in a few words for the title line.
+    fn device_line(&self) -> String;
+}
