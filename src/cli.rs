@@ -1,1 +1,136 @@
-//! To come.
+//! The command line: data on stdout, diagnostics and progress on stderr, a distinct exit code for each kind of failure.
+
+mod bench;
+mod completions;
+mod demo;
+mod doctor;
+mod eval;
+mod figure1;
+mod follow;
+mod inspect;
+mod runs;
+mod size;
+mod train;
+
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Exit codes, as `eigenscope --help` lists them.
+pub mod code {
+    pub const OK: u8 = 0;
+    /// A run failed, or something unforeseen.
+    pub const FAILED: u8 = 1;
+    pub const USAGE: u8 = 2;
+    /// A spec, model, adapter or data file cannot be used.
+    pub const INPUT: u8 = 3;
+    /// The runs folder or its database cannot be used, or has no such run.
+    pub const STORE: u8 = 4;
+    /// Stopped by a signal; what was running is saved.
+    pub const STOPPED: u8 = 130;
+}
+
+/// One subcommand; its documentation is in its `command`.
+pub trait Subcommand: Sync {
+    fn command(&self) -> Command;
+    fn run(&self, matches: &ArgMatches, globals: &Globals) -> anyhow::Result<Answer>;
+}
+
+/// Every subcommand, in the order of the help.
+pub static ALL: &[&dyn Subcommand] = &[
+    &demo::Demo,
+    &train::Train,
+    &runs::Runs,
+    &eval::Eval,
+    &inspect::Inspect,
+    &figure1::Figure1,
+    &bench::Bench,
+    &doctor::Doctor,
+    &completions::Completions,
+];
+
+/// Options of every subcommand.
+#[derive(Clone, Debug)]
+pub struct Globals {
+    pub runs: PathBuf,
+    pub json: bool,
+}
+
+/// What the command line came to.
+pub enum Answer {
+    Code(u8),
+    /// No subcommand: the terminal program on this runs folder.
+    Terminal { runs: PathBuf },
+}
+
+/// The whole command.
+pub fn command() -> Command {
+    let runs = Arg::new("runs")
+        .long("runs")
+        .value_name("DIR")
+        .global(true)
+        .value_parser(value_parser!(PathBuf))
+        .help("runs folder [env EIGENSCOPE_RUNS; else ./runs if it exists; else the XDG data folder]");
+    let json =
+        Arg::new("json").long("json").global(true).action(ArgAction::SetTrue).help("print data as JSON on stdout");
+    Command::new("eigenscope")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Launch, watch and compare low-rank adapter runs. Without a subcommand: the terminal program.")
+        .after_help("Exit codes: 0 done, 1 a run failed, 2 usage, 3 unusable input, 4 runs folder, 130 stopped (saved).")
+        .arg(runs)
+        .arg(json)
+        .subcommands(ALL.iter().map(|s| s.command()))
+}
+
+/// Parses `args` (the program's name first) and runs the subcommand.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<Answer> {
+    let matches = match command().try_get_matches_from(args) {
+        Ok(matches) => matches,
+        Err(error) => {
+            // Help and version come this way too, on stdout and with code 0.
+            let _ = error.print();
+            return Ok(Answer::Code(error.exit_code() as u8));
+        }
+    };
+    let flag = matches.get_one::<PathBuf>("runs");
+    let runs = crate::config::runs_folder(flag.map(PathBuf::as_path));
+    let globals = Globals { runs, json: matches.get_flag("json") };
+    let Some((name, of_subcommand)) = matches.subcommand() else {
+        return Ok(Answer::Terminal { runs: globals.runs });
+    };
+    let subcommand = ALL.iter().find(|s| s.command().get_name() == name);
+    let subcommand = subcommand.ok_or_else(|| anyhow::anyhow!("no subcommand {name}"))?;
+    subcommand.run(of_subcommand, &globals)
+}
+
+/// The exit code that tells what kind of failure `error` is.
+pub fn exit_code(error: &anyhow::Error) -> u8 {
+    use crate::train::TrainError;
+    for cause in error.chain() {
+        if cause.is::<crate::spec::SpecError>()
+            || cause.is::<crate::task::TaskError>()
+            || cause.is::<crate::adapter::AdapterError>()
+            || cause.is::<crate::data::DataError>()
+            || cause.is::<crate::model::ModelError>()
+            || cause.is::<crate::train::checkpoint::CheckpointError>()
+            || cause.is::<crate::train::job::InspectError>()
+        {
+            return code::INPUT;
+        }
+        if let Some(train) = cause.downcast_ref::<TrainError>()
+            && !matches!(train, TrainError::Diverged { .. } | TrainError::Sink(_))
+        {
+            return code::INPUT;
+        }
+        if cause.is::<crate::store::StoreError>() {
+            return code::STORE;
+        }
+    }
+    code::FAILED
+}
+
+/// Prints `value` as indented JSON on stdout.
+fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    println!("{}", serde_json::to_string_pretty(value)?);
+    Ok(())
+}

@@ -1,1 +1,47 @@
-//! To come.
+//! Where things are: the runs folder and the program's files. Flag over environment over what is found.
+
+use std::path::{Path, PathBuf};
+
+/// Environment variable that names the runs folder.
+pub const RUNS_VARIABLE: &str = "EIGENSCOPE_RUNS";
+/// Subfolder for exported figures and data.
+pub const EXPORTS: &str = "exports";
+/// The program's own log: never on the screen.
+pub const LOG_FILE: &str = "eigenscope.log";
+
+/// The runs folder: `--runs DIR`, then the environment, then `./runs` where it exists, then the XDG data folder.
+pub fn runs_folder(flag: Option<&Path>) -> PathBuf {
+    let from_environment = std::env::var_os(RUNS_VARIABLE).filter(|v| !v.is_empty());
+    choose(flag, from_environment.map(PathBuf::from), Path::new("runs"), data_home())
+}
+
+fn choose(flag: Option<&Path>, environment: Option<PathBuf>, local: &Path, data_home: PathBuf) -> PathBuf {
+    if let Some(folder) = flag {
+        return folder.to_path_buf();
+    }
+    environment.unwrap_or_else(|| if local.is_dir() { local.to_path_buf() } else { data_home.join("runs") })
+}
+
+fn data_home() -> PathBuf {
+    use etcetera::{AppStrategy, AppStrategyArgs, app_strategy::Xdg};
+    let names =
+        AppStrategyArgs { top_level_domain: "org".into(), author: String::new(), app_name: "eigenscope".into() };
+    Xdg::new(names).map(|xdg| xdg.data_dir()).unwrap_or_else(|_| PathBuf::from(".eigenscope"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_flag_wins_then_the_environment_then_a_local_folder() {
+        let here = std::env::temp_dir();
+        let absent = here.join("eigenscope-no-such-folder");
+        let home = PathBuf::from("/home/data");
+        let flag = Path::new("/flag");
+        assert_eq!(choose(Some(flag), Some("/env".into()), &here, home.clone()), flag);
+        assert_eq!(choose(None, Some("/env".into()), &here, home.clone()), Path::new("/env"));
+        assert_eq!(choose(None, None, &here, home.clone()), here);
+        assert_eq!(choose(None, None, &absent, home), Path::new("/home/data/runs"));
+    }
+}

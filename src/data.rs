@@ -1,20 +1,37 @@
 //! Rows of text to batches of token ids. Knows tasks and tokenizers, not models.
 
-/// Labels of a batch.
+mod batch;
+mod source;
+mod tokenize;
+mod tsv;
+
+pub use batch::{Batch, Dataset, Labels};
+pub use source::{Source, Split, load, load_file};
+pub use tokenize::{Encoded, Tokenizer};
+pub use tsv::parse;
+
+use std::path::PathBuf;
+use thiserror::Error;
+
+/// One labelled row. `label` is the class number, or the score of a regression task.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Labels {
-    Classes(Vec<u32>),
-    Scores(Vec<f64>),
+pub struct Example {
+    pub text: String,
+    pub pair: Option<String>,
+    pub label: f64,
 }
 
-/// Token ids padded to the longest row; all of shape [rows, width], row by row.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Batch {
-    pub rows: usize,
-    pub width: usize,
-    pub ids: Vec<u32>,
-    pub type_ids: Vec<u32>,
-    /// 1 at tokens, 0 at pads.
-    pub mask: Vec<u8>,
-    pub labels: Labels,
+#[derive(Debug, Error)]
+pub enum DataError {
+    #[error("{path}: {source}")]
+    Io { path: PathBuf, source: std::io::Error },
+    #[error("{folder}: found none of {expected}; put the task's GLUE files there, or leave data empty for the embedded sample")]
+    Missing { folder: PathBuf, expected: String },
+    /// `line` counts from 1, the header included.
+    #[error("{file}, line {line}: {found}; expected {expected}")]
+    Row { file: String, line: u64, found: String, expected: String },
+    #[error("{file}: no rows; expected a header and labelled rows")]
+    Empty { file: String },
+    #[error("tokenizer.json: {0}")]
+    Tokenizer(String),
 }

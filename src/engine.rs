@@ -1,1 +1,108 @@
-//! To come.
+//! Runs in motion: a worker thread a device takes queued runs from the store and trains them. A worker's panic or error
+//! fails its run only.
+
+mod control;
+mod worker;
+
+pub use control::Signals;
+
+use crate::event::{Control, RunId};
+use crate::store::StoreHandle;
+use crossbeam::channel::{Receiver, Sender, bounded};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+/// Devices that can train here.
+pub const DEVICES: &[&str] = &["cpu"];
+
+/// The runs that this process trains now.
+type Active = Arc<Mutex<HashMap<RunId, Arc<Signals>>>>;
+
+/// Worker threads and what they train; dropping it stops and saves every run and joins.
+pub struct Engine {
+    store: StoreHandle,
+    active: Active,
+    closing: Arc<AtomicBool>,
+    wake: Vec<Sender<()>>,
+    workers: Vec<JoinHandle<()>>,
+}
+
+impl Engine {
+    /// Starts one worker for each of `devices`, for all runs of the queue.
+    pub fn start(store: StoreHandle, devices: &[&str]) -> std::io::Result<Self> {
+        Self::launch(store, devices, None)
+    }
+
+    /// The same for the runs `only`.
+    pub fn start_only(store: StoreHandle, devices: &[&str], only: &[RunId]) -> std::io::Result<Self> {
+        Self::launch(store, devices, Some(only.to_vec()))
+    }
+
+    fn launch(store: StoreHandle, devices: &[&str], only: Option<Vec<RunId>>) -> std::io::Result<Self> {
+        let active = Active::default();
+        let closing = Arc::new(AtomicBool::new(false));
+        let mut engine = Self { store, active, closing, wake: Vec::new(), workers: Vec::new() };
+        for device in devices {
+            let (wake, woken): (Sender<()>, Receiver<()>) = bounded(1);
+            let worker = worker::Worker {
+                device: (*device).to_string(),
+                only: only.clone(),
+                store: engine.store.clone(),
+                active: engine.active.clone(),
+                closing: engine.closing.clone(),
+                woken,
+            };
+            let name = format!("train-{device}");
+            engine.workers.push(std::thread::Builder::new().name(name).spawn(move || worker.run())?);
+            engine.wake.push(wake);
+        }
+        Ok(engine)
+    }
+
+    /// Tells idle workers that the queue may hold something.
+    pub fn wake(&self) {
+        for wake in &self.wake {
+            // A full channel already holds a wake-up.
+            let _ = wake.try_send(());
+        }
+    }
+
+    /// Passes a request to the run, here or, through the store, in the process that owns it.
+    pub fn control(&self, id: &RunId, control: Control) -> Result<(), crate::store::StoreError> {
+        let own = self.active.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
+        match own {
+            Some(signals) => {
+                signals.set(control);
+                Ok(())
+            }
+            None => self.store.ask(id, control),
+        }
+    }
+
+    /// Ids of the runs that this process trains now.
+    pub fn active(&self) -> Vec<RunId> {
+        self.active.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
+    /// Stops and saves every run of this process and waits for it.
+    pub fn close(&mut self) {
+        self.closing.store(true, Ordering::SeqCst);
+        for signals in self.active.lock().unwrap_or_else(PoisonError::into_inner).values() {
+            signals.set(Control::Stop);
+        }
+        self.wake.clear();
+        for worker in self.workers.drain(..) {
+            if worker.join().is_err() {
+                tracing::error!("a worker thread panicked outside a run");
+            }
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

@@ -1,1 +1,81 @@
-//! To come.
+//! Figures to files: pictures and data. The only place that knows plotters.
+
+mod csv;
+mod draw;
+mod json;
+mod png;
+mod svg;
+
+use crate::figure::Figure;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// Size of a picture in pixels. Text and lines scale with the dots per inch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    pub width: u32,
+    pub height: u32,
+    pub dpi: u32,
+}
+
+impl Default for Size {
+    fn default() -> Self {
+        Self { width: 1_800, height: 1_100, dpi: 150 }
+    }
+}
+
+#[derive(Debug, Error)]
+pub enum ExportError {
+    #[error("{path}: {source}")]
+    Io { path: PathBuf, source: std::io::Error },
+    #[error("{path}: found ending {found:?}, expected one of {}", endings())]
+    Ending { path: PathBuf, found: String },
+    #[error("cannot draw the figure: {0}")]
+    Draw(String),
+}
+
+/// A file format.
+pub trait Exporter: Sync {
+    /// The file name's ending, without the dot.
+    fn ending(&self) -> &'static str;
+    fn bytes(&self, figure: &Figure, size: &Size) -> Result<Vec<u8>, ExportError>;
+}
+
+/// Every format.
+pub static ALL: &[&dyn Exporter] = &[&png::Png, &svg::Svg, &csv::Csv, &json::Json];
+
+fn endings() -> String {
+    ALL.iter().map(|e| e.ending()).collect::<Vec<_>>().join(", ")
+}
+
+/// Writes `figure` in the format that the ending of `path` names. The file appears whole or not at all.
+pub fn write(figure: &Figure, size: &Size, path: &Path) -> Result<(), ExportError> {
+    let found = path.extension().map_or_else(String::new, |e| e.to_string_lossy().to_lowercase());
+    let exporter = ALL.iter().find(|e| e.ending() == found);
+    let exporter = exporter.ok_or_else(|| ExportError::Ending { path: path.into(), found })?;
+    let bytes = exporter.bytes(figure, size)?;
+    let part = path.with_extension("part");
+    let put = || {
+        if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
+            fs::create_dir_all(folder)?;
+        }
+        let mut file = File::create(&part)?;
+        file.write_all(&bytes)?;
+        file.sync_all()?;
+        fs::rename(&part, path)
+    };
+    put().map_err(|source| {
+        // What was half written is of no use; the first error is the one to tell.
+        let _ = fs::remove_file(&part);
+        ExportError::Io { path: path.into(), source }
+    })
+}
+
+/// The first of `stem.ending`, `stem-2.ending`, ... that does not exist in `folder`.
+pub fn free_path(folder: &Path, stem: &str, ending: &str) -> PathBuf {
+    let safe: String = stem.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
+    let name = |n: usize| if n == 1 { format!("{safe}.{ending}") } else { format!("{safe}-{n}.{ending}") };
+    (1..).map(|n| folder.join(name(n))).find(|p| !p.exists()).unwrap_or_else(|| folder.join(name(1)))
+}

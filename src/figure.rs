@@ -1,5 +1,8 @@
 //! Neutral marks that every surface can draw: panels with axes, lines, bars of colour and heatmaps. Knows neither terminal nor picture.
 
+pub mod colour;
+pub mod ticks;
+
 /// Colours of a [`Scale`]: viridis for magnitudes, a blue-white-red map centred at 0 for signed values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Map {
@@ -7,7 +10,7 @@ pub enum Map {
     Diverging,
 }
 
-/// One colour scale shared by every heatmap of a figure.
+/// How values become colours.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scale {
     pub map: Map,
@@ -70,6 +73,8 @@ pub struct Panel {
     pub x: Axis,
     pub y: Axis,
     pub marks: Vec<Mark>,
+    /// The panel's own colour scale; none: the figure's.
+    pub scale: Option<Scale>,
 }
 
 /// Panels in a grid, row by row.
@@ -80,9 +85,63 @@ pub struct Figure {
     pub row_titles: Vec<String>,
     pub columns: usize,
     pub panels: Vec<Panel>,
+    /// One colour scale for every panel without its own.
     pub scale: Option<Scale>,
     /// One line under the figure: model, data, selection.
     pub caption: String,
+}
+
+impl Figure {
+    /// The scale that colours a panel's heatmap.
+    pub fn scale_of<'a>(&'a self, panel: &'a Panel) -> Option<&'a Scale> {
+        panel.scale.as_ref().or(self.scale.as_ref())
+    }
+
+    pub fn rows(&self) -> usize {
+        self.panels.len().div_ceil(self.columns.max(1))
+    }
+}
+
+impl Range {
+    /// Ends in the axis's own coordinates: cell i of a named axis spans i to i + 1.
+    pub fn ends(&self) -> (f64, f64) {
+        match self {
+            Range::Names(names) => (0.0, names.len().max(1) as f64),
+            Range::Numbers { low, high, .. } => (*low, *high),
+        }
+    }
+
+    /// Where `value` lies, 0 to 1 between the ends; none for what a log axis cannot show or for NaN.
+    pub fn share(&self, value: f64) -> Option<f64> {
+        let (low, high) = self.ends();
+        let share = match self {
+            Range::Numbers { spacing: Spacing::Log, .. } if value <= 0.0 => return None,
+            Range::Numbers { spacing: Spacing::Log, .. } => (value.ln() - low.ln()) / (high.ln() - low.ln()),
+            _ => (value - low) / (high - low),
+        };
+        share.is_finite().then_some(share)
+    }
+
+    /// The smallest linear or log range that holds all finite values, with a margin; positive values only on a log axis.
+    pub fn over(values: impl IntoIterator<Item = f64>, spacing: Spacing) -> Self {
+        let fits = |v: &f64| v.is_finite() && (spacing == Spacing::Linear || *v > 0.0);
+        let ends = values.into_iter().filter(fits);
+        let (mut low, mut high) = ends.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
+        if low > high {
+            (low, high) = if spacing == Spacing::Log { (0.1, 1.0) } else { (0.0, 1.0) };
+        }
+        match spacing {
+            Spacing::Log => {
+                let margin = (high / low).powf(0.05).max(1.05);
+                (low, high) = (low / margin, high * margin);
+            }
+            Spacing::Linear => {
+                let margin = if high > low { 0.05 * (high - low) } else { 0.05 * high.abs().max(1.0) };
+                (low, high) = (low - margin, high + margin);
+            }
+        }
+        Range::Numbers { low, high, spacing }
+    }
 }
 
 impl Scale {

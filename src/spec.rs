@@ -1,6 +1,7 @@
 //! What a run is asked to do: validated pure data. Does not know what the ids of tasks, methods and models stand for.
 
 mod field;
+pub mod preset;
 mod sweep;
 
 pub use field::{FIELDS, Field, Kind};

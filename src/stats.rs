@@ -1,1 +1,53 @@
-//! To come.
+//! Intervals over rows and over seeds; the two are never mixed. Pure arithmetic.
+
+/// Normal quantile of a 95% interval, as the paper uses it.
+pub const Z: f64 = 1.96;
+
+/// A value with the half width of its 95% interval.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Interval {
+    pub centre: f64,
+    pub half_width: f64,
+}
+
+impl Interval {
+    pub fn low(&self) -> f64 {
+        self.centre - self.half_width
+    }
+
+    pub fn high(&self) -> f64 {
+        self.centre + self.half_width
+    }
+}
+
+/// Over rows: p with 1.96 sqrt(p (1 - p) / n), for a share of right answers.
+pub fn proportion(p: f64, rows: u64) -> Interval {
+    Interval { centre: p, half_width: Z * (p * (1.0 - p) / rows as f64).sqrt() }
+}
+
+/// Wilson's score interval of a share `p` of `rows` for quantile `z`, as (low, high).
+pub fn wilson(p: f64, rows: u64, z: f64) -> (f64, f64) {
+    let n = rows as f64;
+    let scale = 1.0 + z * z / n;
+    let centre = (p + z * z / (2.0 * n)) / scale;
+    let half = z / scale * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
+    (centre - half, centre + half)
+}
+
+/// Sample standard deviation (n - 1); NaN for fewer than two values.
+pub fn sample_std(values: &[f64]) -> f64 {
+    if values.len() < 2 {
+        return f64::NAN;
+    }
+    let mean = mean(values);
+    (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (values.len() - 1) as f64).sqrt()
+}
+
+pub fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// Over seeds: the mean with 1.96 s / sqrt(n); the half width is NaN for one seed.
+pub fn over_seeds(values: &[f64]) -> Interval {
+    Interval { centre: mean(values), half_width: Z * sample_std(values) / (values.len() as f64).sqrt() }
+}

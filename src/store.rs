@@ -1,1 +1,223 @@
-//! To come.
+//! The memory of runs: one SQLite database in the runs folder, one writer thread, any number of readers. Knows neither
+//! training nor screens.
+
+mod pyramid;
+mod queue;
+mod read;
+mod schema;
+mod seed;
+mod write;
+
+pub use queue::Claim;
+pub use read::Reader;
+
+use crate::event::{Control, RunEvent, RunId};
+use crate::spec::RunSpec;
+use crossbeam::channel::{Sender, bounded};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use thiserror::Error;
+
+/// The database's name in the runs folder.
+pub const DATABASE: &str = "eigenscope.db";
+/// Events that may wait for the writer before a sender is held back.
+const BACKLOG: usize = 4_096;
+
+#[derive(Debug, Error)]
+pub enum StoreError {
+    #[error("{path}: {source}; the runs folder must be a folder that you can write: choose one with --runs DIR or EIGENSCOPE_RUNS")]
+    Folder { path: PathBuf, source: std::io::Error },
+    #[error("database: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    #[error("{path}: made by a newer eigenscope (schema {found}, this program knows {known}); use that version or another --runs folder")]
+    Newer { path: PathBuf, found: i64, known: i64 },
+    #[error("run {id}: its record is damaged ({what})")]
+    Damaged { id: String, what: String },
+    #[error("run {found:?}: not found; {hint}")]
+    NoRun { found: String, hint: String },
+    #[error("run {id} is {status}: {expected}")]
+    State { id: RunId, status: String, expected: String },
+    #[error("the writer of the store has ended")]
+    Closed,
+    #[error("the writer could not save: {0}")]
+    Write(String),
+}
+
+/// An open runs folder; dropping it writes what is left and joins the writer.
+pub struct Store {
+    handle: StoreHandle,
+    writer: Option<JoinHandle<()>>,
+}
+
+/// What every holder of a handle shares with the writer.
+pub(crate) struct Shared {
+    dir: PathBuf,
+    watermark: AtomicI64,
+    last_error: Mutex<Option<String>>,
+}
+
+impl Shared {
+    fn set_error(&self, error: Option<String>) {
+        *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = error;
+    }
+}
+
+/// A way to the writer; cheap to clone, for any thread.
+#[derive(Clone)]
+pub struct StoreHandle {
+    sender: Sender<write::Message>,
+    shared: Arc<Shared>,
+}
+
+impl Store {
+    /// Opens `dir`, making it and its database where they are missing; runs whose process died become interrupted.
+    pub fn open(dir: &Path) -> Result<Self, StoreError> {
+        let folder = |source| StoreError::Folder { path: dir.into(), source };
+        std::fs::create_dir_all(dir).map_err(folder)?;
+        let probe = dir.join(format!(".probe-{}", std::process::id()));
+        std::fs::write(&probe, b"").and_then(|()| std::fs::remove_file(&probe)).map_err(folder)?;
+        let mut connection = schema::open(&dir.join(DATABASE))?;
+        queue::mark_interrupted(&mut connection, dir)?;
+        let version = schema::version(&connection)?;
+        let shared = Arc::new(Shared {
+            dir: dir.into(),
+            watermark: AtomicI64::new(version),
+            last_error: Mutex::default(),
+        });
+        let (sender, receiver) = bounded(BACKLOG);
+        let writer = write::Writer { connection, shared: shared.clone() };
+        let writer = std::thread::Builder::new()
+            .name("writer".into())
+            .spawn(move || writer.run(&receiver))
+            .map_err(|source| StoreError::Folder { path: dir.into(), source })?;
+        Ok(Self { handle: StoreHandle { sender, shared }, writer: Some(writer) })
+    }
+
+    pub fn handle(&self) -> StoreHandle {
+        self.handle.clone()
+    }
+
+    /// A reader with a connection of its own.
+    pub fn reader(&self) -> Result<Reader, StoreError> {
+        Reader::open(&self.handle.shared.dir)
+    }
+
+    /// Fills the store with generated finished runs, for measuring.
+    pub fn bulk_seed(&self, runs: u64, points: u64) -> Result<(), StoreError> {
+        self.handle.call(move |c| seed::fill(c, runs, points))
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        // Handles may outlive the store, so the writer is told rather than left to see the channel close.
+        let _ = self.handle.sender.send(write::Message::Close);
+        if let Some(writer) = self.writer.take()
+            && writer.join().is_err()
+        {
+            tracing::error!("the writer thread panicked");
+        }
+    }
+}
+
+impl StoreHandle {
+    /// The runs folder.
+    pub fn dir(&self) -> &Path {
+        &self.shared.dir
+    }
+
+    /// Number of the last commit of this process.
+    pub fn watermark(&self) -> i64 {
+        self.shared.watermark.load(Ordering::SeqCst)
+    }
+
+    /// Why the writer cannot write now.
+    pub fn last_error(&self) -> Option<String> {
+        self.shared.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Hands an event to the writer; waits only while the backlog is full.
+    pub fn record(&self, id: &RunId, event: RunEvent) -> Result<(), StoreError> {
+        self.sender.send(write::Message::Event(id.clone(), event)).map_err(|_| StoreError::Closed)
+    }
+
+    /// Returns when all that was sent before is committed.
+    pub fn flush(&self) -> Result<(), StoreError> {
+        self.call(|_| Ok(()))
+    }
+
+    /// Queues runs.
+    pub fn create(&self, specs: &[RunSpec]) -> Result<Vec<RunId>, StoreError> {
+        let specs = specs.to_vec();
+        self.call(move |c| specs.iter().map(|s| queue::create(c, s)).collect())
+    }
+
+    /// Takes the oldest queued run of `device`, of `only` where given; it is then this process's until the claim is dropped.
+    pub fn claim(&self, device: &str, only: Option<&[RunId]>) -> Result<Option<Claim>, StoreError> {
+        let (device, only, dir) = (device.to_string(), only.map(<[RunId]>::to_vec), self.shared.dir.clone());
+        self.call(move |c| queue::claim(c, &dir, &device, only.as_deref()))
+    }
+
+    /// Queues a stopped, interrupted or failed run again.
+    pub fn requeue(&self, id: &RunId) -> Result<(), StoreError> {
+        let id = id.clone();
+        self.call(move |c| queue::requeue(c, &id))
+    }
+
+    /// Asks the process that owns a run; a queued run is ended at once by stop or cancel.
+    pub fn ask(&self, id: &RunId, control: Control) -> Result<(), StoreError> {
+        let id = id.clone();
+        self.call(move |c| queue::ask(c, &id, control))
+    }
+
+    /// What was asked of an own run through another process, once.
+    pub fn take_request(&self, id: &RunId) -> Option<Control> {
+        let id = id.clone();
+        self.call(move |c| queue::take_request(c, &id)).ok().flatten()
+    }
+
+    pub fn rename(&self, id: &RunId, name: &str) -> Result<(), StoreError> {
+        let (id, name) = (id.clone(), name.to_string());
+        self.call(move |c| queue::rename(c, &id, &name))
+    }
+
+    /// Removes a run that nobody trains: its records and its folder.
+    pub fn delete(&self, id: &RunId) -> Result<(), StoreError> {
+        let (id, dir) = (id.clone(), self.shared.dir.clone());
+        self.call(move |c| queue::delete(c, &dir, &id))
+    }
+
+    /// Runs `work` in the writer's next transaction and waits for its commit.
+    fn call<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&rusqlite::Transaction) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (answer, answered) = bounded(1);
+        let job = Box::new(move |transaction: &rusqlite::Transaction| {
+            let result = work(transaction);
+            let keep = result.is_ok();
+            let _ = answer.send(result);
+            keep
+        });
+        let (done, committed) = bounded(1);
+        self.sender.send(write::Message::Call(job, done)).map_err(|_| StoreError::Closed)?;
+        let result = answered.recv().map_err(|_| StoreError::Closed)?;
+        let commit = committed.recv().map_err(|_| StoreError::Closed)?;
+        let value = result?;
+        commit.map_err(StoreError::Write)?;
+        Ok(value)
+    }
+}
+
+/// Version of the SQLite library that is compiled in.
+pub fn sqlite_version() -> &'static str {
+    rusqlite::version()
+}
+
+/// Unix time in seconds.
+pub(crate) fn now() -> f64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0.0, |d| d.as_secs_f64())
+}

@@ -1,1 +1,94 @@
-//! To come.
+//! GLUE's tasks: where a row's texts and label stand, what the labels are, how they are scored. Knows no files and no models.
+
+mod cola;
+mod mnli;
+mod mrpc;
+mod qnli;
+mod qqp;
+mod rte;
+mod sst2;
+mod stsb;
+
+use crate::metric::{self, Metric};
+use thiserror::Error;
+
+/// Where a column of a TSV file is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Column {
+    Name(&'static str),
+    /// Position from 0, in files without a header.
+    Index(usize),
+}
+
+/// Columns of a labelled file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    pub text: Column,
+    pub pair: Option<Column>,
+    pub label: Column,
+}
+
+impl Layout {
+    /// Files of this layout begin with a line of column names.
+    pub fn has_header(&self) -> bool {
+        matches!(self.label, Column::Name(_))
+    }
+}
+
+/// What a label can be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum LabelKind {
+    /// Names in the order of the outputs; class i is the i-th.
+    Classes(&'static [&'static str]),
+    /// A real number.
+    Score { low: f64, high: f64 },
+}
+
+/// A classification or regression task.
+pub trait Task: Sync {
+    fn id(&self) -> &'static str;
+    /// As papers print it.
+    fn label(&self) -> &'static str;
+    /// Name of its folder in a GLUE download.
+    fn folder(&self) -> &'static str;
+    fn layout(&self) -> Layout;
+    fn labels(&self) -> LabelKind;
+    /// Ids of its metrics, the main one first.
+    fn metric_ids(&self) -> &'static [&'static str];
+
+    /// Names that its validation file goes by, the preferred first.
+    fn validation_files(&self) -> &'static [&'static str] {
+        &["dev.tsv"]
+    }
+
+    fn metrics(&self) -> Vec<&'static dyn Metric> {
+        self.metric_ids().iter().filter_map(|id| metric::find(id)).collect()
+    }
+
+    /// Number of the model's outputs.
+    fn outputs(&self) -> usize {
+        match self.labels() {
+            LabelKind::Classes(names) => names.len(),
+            LabelKind::Score { .. } => 1,
+        }
+    }
+}
+
+/// Every task, in the order of the paper's Table 1 and Figure 1.
+pub static ALL: &[&dyn Task] =
+    &[&cola::Cola, &qnli::Qnli, &sst2::Sst2, &mnli::Mnli, &qqp::Qqp, &rte::Rte, &mrpc::Mrpc, &stsb::StsB];
+
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("task: found {found:?}, expected one of {}", ids().join(", "))]
+pub struct TaskError {
+    pub found: String,
+}
+
+/// Ids of all tasks.
+pub fn ids() -> Vec<&'static str> {
+    ALL.iter().map(|t| t.id()).collect()
+}
+
+pub fn find(id: &str) -> Result<&'static dyn Task, TaskError> {
+    ALL.iter().copied().find(|t| t.id() == id).ok_or_else(|| TaskError { found: id.into() })
+}

@@ -1,1 +1,326 @@
-//! To come.
+//! The terminal program: events in, frames out, at most thirty a second. Talks to the rest only through [`Port`]; knows neither
+//! the store nor training.
+
+mod action;
+mod filter;
+mod keymap;
+mod overlay;
+mod plot;
+mod screen;
+mod terminal;
+mod text;
+mod theme;
+
+pub use filter::Filter;
+pub use terminal::is_terminal;
+pub use theme::Colours;
+
+use crate::event::{RunId, Status};
+use crate::view::{Interest, Message, Port, Request, View};
+use action::Action;
+use crossterm::event::{Event, KeyEvent, KeyEventKind, MouseEventKind};
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use screen::{Effect, Kind, Scene, Screen};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use theme::Theme;
+
+/// Shortest time between two frames, and longest wait for a key.
+const FRAME: Duration = Duration::from_millis(33);
+const IDLE: Duration = Duration::from_millis(100);
+/// Smallest terminal that is drawn.
+const FLOOR: (u16, u16) = (60, 16);
+
+#[derive(Debug, thiserror::Error)]
+pub enum UiError {
+    #[error("this is no terminal; use `eigenscope train`, `demo --headless` or `runs list` in scripts")]
+    NoTerminal,
+    #[error("terminal: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// Ids that the launch form offers.
+#[derive(Clone, Debug, Default)]
+pub struct Choices {
+    pub tasks: Vec<&'static str>,
+    pub methods: Vec<&'static str>,
+    pub devices: Vec<&'static str>,
+}
+
+/// The screens and what they share, without a terminal: driven by events, drawn into any buffer.
+pub struct Ui<'a> {
+    port: &'a dyn Port,
+    screens: Vec<Box<dyn Screen>>,
+    current: usize,
+    open: Option<RunId>,
+    view: Arc<View>,
+    theme: Theme,
+    status: Option<Message>,
+    overlay: Overlay,
+    interest: Interest,
+    width: u16,
+    dirty: bool,
+    done: bool,
+}
+
+/// What lies over the screen and takes the keys.
+#[derive(Clone, Debug, PartialEq)]
+enum Overlay {
+    None,
+    /// Lines scrolled down.
+    Help(u16),
+    Confirm {
+        question: String,
+        request: Request,
+    },
+    Quit,
+}
+
+impl<'a> Ui<'a> {
+    pub fn new(port: &'a dyn Port, choices: &Choices, colours: Colours) -> Self {
+        Self {
+            port,
+            screens: screen::all(choices),
+            current: 0,
+            open: None,
+            view: port.view(),
+            theme: Theme { colours },
+            status: None,
+            overlay: Overlay::None,
+            interest: Interest::default(),
+            width: 80,
+            dirty: true,
+            done: false,
+        }
+    }
+
+    /// The person asked to leave.
+    pub fn is_done(&self) -> bool {
+        self.done
+    }
+
+    /// Takes in what the program has to say; true when a new frame is due.
+    pub fn refresh(&mut self) -> bool {
+        let view = self.port.view();
+        if !Arc::ptr_eq(&view, &self.view) {
+            self.view = view;
+            self.dirty = true;
+        }
+        if let Some(last) = self.port.messages().pop() {
+            self.status = Some(last);
+            self.dirty = true;
+        }
+        self.look();
+        std::mem::take(&mut self.dirty)
+    }
+
+    fn look(&mut self) {
+        let mut interest = self.screens[self.current].interest(self.open.as_ref(), self.width);
+        if self.kind() == Kind::Runs && interest.open.is_none() {
+            interest.open = self.view.runs.first().map(|r| r.id.clone());
+        }
+        if interest != self.interest {
+            self.interest = interest.clone();
+            self.port.look(interest);
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        self.screens[self.current].kind()
+    }
+
+    fn go(&mut self, kind: Kind) {
+        if let Some(index) = self.screens.iter().position(|s| s.kind() == kind) {
+            self.current = index;
+        }
+    }
+
+    pub fn event(&mut self, event: &Event) {
+        self.dirty = true;
+        match event {
+            Event::Key(key) if key.kind != KeyEventKind::Release => self.key(*key),
+            Event::Paste(text) => self.screens[self.current].pasted(text),
+            Event::Mouse(mouse) => match mouse.kind {
+                MouseEventKind::ScrollUp => self.act(Action::Up),
+                MouseEventKind::ScrollDown => self.act(Action::Down),
+                _ => {}
+            },
+            _ => {}
+        }
+        self.look();
+    }
+
+    fn key(&mut self, key: KeyEvent) {
+        let name = keymap::name(key).unwrap_or_default();
+        match &mut self.overlay {
+            Overlay::None => {}
+            Overlay::Help(scroll) => {
+                match name.as_str() {
+                    "j" | "down" => *scroll = scroll.saturating_add(1),
+                    "k" | "up" => *scroll = scroll.saturating_sub(1),
+                    _ => self.overlay = Overlay::None,
+                }
+                return;
+            }
+            Overlay::Confirm { request, .. } => {
+                let request = request.clone();
+                self.overlay = Overlay::None;
+                if name == "y" {
+                    self.port.ask(request);
+                }
+                return;
+            }
+            Overlay::Quit => {
+                self.overlay = Overlay::None;
+                self.done = matches!(name.as_str(), "s" | "y" | "q" | "ctrl-c");
+                return;
+            }
+        }
+        if self.screens[self.current].typed(key) {
+            return;
+        }
+        if let Some(action) = keymap::action(key, self.kind()) {
+            self.act(action);
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Help => self.overlay = Overlay::Help(0),
+            Action::Quit => {
+                let active = self.active();
+                self.done = active == 0;
+                self.overlay = if active > 0 { Overlay::Quit } else { Overlay::None };
+            }
+            Action::Screen(digit) => {
+                if digit == '2' && self.open.is_none() {
+                    self.open = self.interest.open.clone();
+                }
+                let index = self.screens.iter().position(|s| s.digit() == digit);
+                self.current = index.unwrap_or(self.current);
+            }
+            Action::NewRun => self.go(Kind::Launch),
+            _ => {
+                let scene = Scene { view: &self.view, theme: &self.theme, open: self.open.as_ref() };
+                let effect = self.screens[self.current].act(action, &scene);
+                self.take(effect);
+            }
+        }
+    }
+
+    fn take(&mut self, effect: Effect) {
+        match effect {
+            Effect::None => {}
+            Effect::Go(kind) => self.go(kind),
+            Effect::Open(id) => {
+                self.open = Some(id);
+                self.go(Kind::Run);
+            }
+            Effect::Ask(request) => {
+                let launched = matches!(request, Request::Launch(_));
+                self.port.ask(request);
+                if launched {
+                    self.go(Kind::Runs);
+                }
+            }
+            Effect::Confirm { question, request } => self.overlay = Overlay::Confirm { question, request },
+            Effect::Say(text) => self.status = Some(Message { error: false, text }),
+        }
+    }
+
+    fn active(&self) -> usize {
+        self.view.runs.iter().filter(|r| r.status.is_live()).count()
+    }
+
+    /// Draws one frame; any size is fine.
+    pub fn draw(&mut self, frame: &mut Frame) {
+        let area = frame.area();
+        self.width = area.width;
+        if area.width < FLOOR.0 || area.height < FLOOR.1 {
+            let text = format!("{}x{}: eigenscope needs {}x{}", area.width, area.height, FLOOR.0, FLOOR.1);
+            let line = Rect { height: area.height.min(1), ..area };
+            return frame.render_widget(ratatui::text::Line::raw(text), line);
+        }
+        let [title, body, keys, status] = Layout::vertical([
+            Constraint::Length(1),
+            Constraint::Min(0),
+            Constraint::Length(1),
+            Constraint::Length(1),
+        ])
+        .areas(area);
+        let count = |status: Status| self.view.runs.iter().filter(|r| r.status == status).count();
+        let tabs: Vec<(char, &str, bool)> =
+            self.screens.iter().enumerate().map(|(i, s)| (s.digit(), s.title(), i == self.current)).collect();
+        let load = format!("{} · {} running · {} queued", self.port.device_line(), count(Status::Running), count(Status::Queued));
+        overlay::title_line(frame, title, &tabs, &load, &self.theme);
+        let scene = Scene { view: &self.view, theme: &self.theme, open: self.open.as_ref() };
+        self.screens[self.current].draw(frame, body, &scene);
+        overlay::key_line(frame, keys, self.kind(), &self.theme);
+        overlay::status_line(frame, status, self.status.as_ref(), &self.theme);
+        match &self.overlay {
+            Overlay::None => {}
+            Overlay::Help(scroll) => overlay::help(frame, area, self.kind(), *scroll, &self.theme),
+            Overlay::Confirm { question, .. } => {
+                overlay::question(frame, area, question, "y yes · any other key no", &self.theme);
+            }
+            Overlay::Quit => {
+                let text = format!("{} run(s) are active; quitting saves them, and r resumes them later", self.active());
+                overlay::question(frame, area, &text, "s stop, save and quit · any other key stay", &self.theme);
+            }
+        }
+    }
+}
+
+/// Runs the terminal program until the person leaves.
+pub fn run(port: &dyn Port, choices: &Choices, colours: Colours) -> Result<(), UiError> {
+    let mut screen = terminal::Screen::enter()?;
+    let mut ui = Ui::new(port, choices, colours);
+    let mut drawn: Option<Instant> = None;
+    while !ui.is_done() {
+        let due = drawn.is_none_or(|d| d.elapsed() >= FRAME);
+        if due && ui.refresh() {
+            screen.terminal.draw(|frame| ui.draw(frame))?;
+            drawn = Some(Instant::now());
+        }
+        let wait = if ui.dirty { FRAME } else { IDLE };
+        if crossterm::event::poll(wait)? {
+            // All that waits is taken before the next frame: a burst of keys costs one frame.
+            loop {
+                ui.event(&crossterm::event::read()?);
+                if ui.is_done() || !crossterm::event::poll(Duration::ZERO)? {
+                    break;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Times of a frame and of keys on a view, drawn to memory at 200x60.
+pub struct Timings {
+    pub first_frame: Duration,
+    /// From each key to its finished frame.
+    pub keys: Vec<Duration>,
+}
+
+/// Measures the screens on `port`; `start` is when the program began.
+pub fn measure(port: &dyn Port, choices: &Choices, start: Instant) -> Result<Timings, UiError> {
+    use crossterm::event::{KeyCode, KeyModifiers};
+    let backend = ratatui::backend::TestBackend::new(200, 60);
+    let failed = |e: std::convert::Infallible| match e {};
+    let mut terminal = ratatui::Terminal::new(backend).map_err(failed)?;
+    let mut ui = Ui::new(port, choices, Colours::True);
+    ui.refresh();
+    terminal.draw(|frame| ui.draw(frame)).map_err(failed)?;
+    let first_frame = start.elapsed();
+    let mut keys = Vec::new();
+    for code in ['j', 'j', 'G', 'g', 's', 'S', '2', '4', '1', '?', '?'].into_iter().cycle().take(220) {
+        let pressed = Instant::now();
+        ui.event(&Event::Key(KeyEvent::new(KeyCode::Char(code), KeyModifiers::NONE)));
+        ui.refresh();
+        terminal.draw(|frame| ui.draw(frame)).map_err(failed)?;
+        keys.push(pressed.elapsed());
+    }
+    Ok(Timings { first_frame, keys })
+}

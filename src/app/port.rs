@@ -1,0 +1,162 @@
+//! The screens' window on the program: a reader thread folds what was committed, a desk thread carries out requests.
+
+use super::desk::Desk;
+use crate::engine::Engine;
+use crate::store::{Reader, Store, StoreError, StoreHandle};
+use crate::view::{Delta, Interest, Message, Port, Request, View};
+use anyhow::Context;
+use crossbeam::channel::{Receiver, Sender, bounded, unbounded};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// How often commits, also those of other processes, are looked for.
+const TICK: Duration = Duration::from_millis(100);
+/// Newest lines of a run's log that are brought.
+const LOG_LINES: usize = 500;
+
+/// What the reader thread and the screens share.
+#[derive(Default)]
+struct Shared {
+    view: Mutex<Arc<View>>,
+    interest: Mutex<Interest>,
+    messages: Mutex<Vec<Message>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The live [`Port`]; dropping it ends its threads.
+pub struct AppPort {
+    shared: Arc<Shared>,
+    wake: Option<Sender<()>>,
+    requests: Option<Sender<Request>>,
+    threads: Vec<JoinHandle<()>>,
+    device_line: String,
+}
+
+impl AppPort {
+    /// Reads the store once, so that the first frame is whole, then starts the threads.
+    pub fn start(store: &Store, engine: Arc<Engine>, runs: &Path) -> anyhow::Result<Self> {
+        let shared = Arc::new(Shared::default());
+        let mut follower = Follower { reader: store.reader()?, view: View::default(), seen: Interest::default() };
+        follower.follow(&shared).context("cannot read the store")?;
+
+        let (wake, woken) = bounded(1);
+        let handle = store.handle();
+        let reading = shared.clone();
+        let reader = std::thread::Builder::new()
+            .name("reader".into())
+            .spawn(move || follower.run(&reading, &woken, &handle))
+            .context("cannot start the reader thread")?;
+
+        let (requests, asked) = unbounded();
+        let desk = Desk { store: store.handle(), engine, exports: runs.join(crate::config::EXPORTS) };
+        let answering = shared.clone();
+        let desk = std::thread::Builder::new()
+            .name("desk".into())
+            .spawn(move || {
+                for request in asked {
+                    let message = desk.carry_out(request);
+                    lock(&answering.messages).push(message);
+                }
+            })
+            .context("cannot start the desk thread")?;
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let device_line = format!("cpu {threads} threads");
+        Ok(Self { shared, wake: Some(wake), requests: Some(requests), threads: vec![reader, desk], device_line })
+    }
+}
+
+impl Port for AppPort {
+    fn view(&self) -> Arc<View> {
+        lock(&self.shared.view).clone()
+    }
+
+    fn look(&self, interest: Interest) {
+        let mut wanted = lock(&self.shared.interest);
+        if *wanted != interest {
+            *wanted = interest;
+            if let Some(wake) = &self.wake {
+                let _ = wake.try_send(());
+            }
+        }
+    }
+
+    fn ask(&self, request: Request) {
+        if let Some(requests) = &self.requests {
+            let _ = requests.send(request);
+        }
+    }
+
+    fn messages(&self) -> Vec<Message> {
+        std::mem::take(&mut lock(&self.shared.messages))
+    }
+
+    fn device_line(&self) -> String {
+        self.device_line.clone()
+    }
+}
+
+impl Drop for AppPort {
+    fn drop(&mut self) {
+        self.wake = None;
+        self.requests = None;
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the screens panicked");
+            }
+        }
+    }
+}
+
+/// The reader thread's state.
+struct Follower {
+    reader: Reader,
+    view: View,
+    seen: Interest,
+}
+
+impl Follower {
+    fn run(mut self, shared: &Shared, woken: &Receiver<()>, store: &StoreHandle) {
+        let mut failing = false;
+        loop {
+            if woken.recv_timeout(TICK) == Err(crossbeam::channel::RecvTimeoutError::Disconnected) {
+                return;
+            }
+            let trouble = self.follow(shared).err().map(|e| e.to_string()).or_else(|| store.last_error());
+            // Said once, not ten times a second.
+            if let Some(text) = &trouble
+                && !failing
+            {
+                lock(&shared.messages).push(Message { error: true, text: text.clone() });
+            }
+            failing = trouble.is_some();
+        }
+    }
+
+    /// Brings what is new since the last call, for what the screens look at now.
+    fn follow(&mut self, shared: &Shared) -> Result<(), StoreError> {
+        let interest = lock(&shared.interest).clone();
+        let (watermark, runs, removed) = self.reader.changed_since(self.view.watermark)?;
+        let looked_elsewhere = interest != self.seen;
+        if watermark == self.view.watermark && !looked_elsewhere {
+            return Ok(());
+        }
+        let touched = |id| runs.iter().any(|r| &r.id == id) || removed.contains(id);
+        let open = match &interest.open {
+            None if looked_elsewhere => Some(None),
+            Some(id) if looked_elsewhere || touched(id) => {
+                Some(self.reader.detail(id, interest.norms_step, interest.steps, interest.width.max(1), LOG_LINES)?)
+            }
+            _ => None,
+        };
+        let figure1 = if interest.figure1 { Some(self.reader.run_norms()?) } else { None };
+        self.view.fold(Delta { watermark, runs, removed, open, figure1 });
+        self.seen = interest;
+        *lock(&shared.view) = Arc::new(self.view.clone());
+        Ok(())
+    }
+}

@@ -1,0 +1,146 @@
+//! The paper's Figure 1: rows SymLoRA and LoRA; columns difference, original, adapter; tasks across, layers down; one colour
+//! scale for all six panels.
+
+use super::{Chart, ChartError, ChartOptions, Norm, Pick, Subject};
+use crate::event::LayerNorm;
+use crate::figure::{Axis, Figure, Map, Mark, Panel, Range, Scale};
+use crate::record::RunNorms;
+use crate::task;
+use std::collections::BTreeMap;
+
+pub struct Figure1;
+
+/// Ids and titles of the rows.
+const METHODS: [(&str, &str); 2] = [("symlora", "SymLoRA"), ("lora", "LoRA")];
+
+impl Chart for Figure1 {
+    fn id(&self) -> &'static str {
+        "figure1"
+    }
+
+    fn title(&self) -> &'static str {
+        "Figure 1"
+    }
+
+    fn figure(&self, subject: &Subject, options: &ChartOptions) -> Result<Figure, ChartError> {
+        let Subject::Norms(all) = subject else {
+            return Err(ChartError::Subject { chart: self.id(), expected: "the layer norms of many runs" });
+        };
+        let fits = |r: &&RunNorms| METHODS.iter().any(|(id, _)| *id == r.method) && !r.norms.is_empty();
+        let runs: Vec<&RunNorms> = all.iter().filter(fits).collect();
+        let Some(layers) = usual_layers(&runs) else {
+            return Err(ChartError::Empty { chart: self.id(), hint: "it needs runs of SymLoRA or LoRA" });
+        };
+        let used: Vec<&RunNorms> = runs.iter().filter(|r| layer_count(r) == layers).copied().collect();
+        let mut panels = Vec::new();
+        for (method, label) in METHODS {
+            for (title, value) in columns(options) {
+                let cells = cells(&used, method, layers, options, &value);
+                panels.push(Panel {
+                    title: format!("{label}: {title}"),
+                    x: Axis {
+                        label: "task".into(),
+                        range: Range::Names(task::ALL.iter().map(|t| t.label().into()).collect()),
+                    },
+                    y: Axis {
+                        label: "layer".into(),
+                        range: Range::Names((1..=layers).map(|l| l.to_string()).collect()),
+                    },
+                    marks: vec![Mark::Heatmap { cells }],
+                    scale: None,
+                });
+            }
+        }
+        let values = panels.iter().flat_map(|p| &p.marks).flat_map(|m| match m {
+            Mark::Heatmap { cells } => cells.iter().flatten().flatten().copied().collect(),
+            _ => Vec::new(),
+        });
+        let scale = Scale::over(Map::Diverging, norm_label(options.norm), values);
+        Ok(Figure {
+            title: "Figure 1: norms of original and adapter weights".into(),
+            row_titles: METHODS.iter().map(|(_, label)| (*label).into()).collect(),
+            columns: 3,
+            panels,
+            scale: Some(scale),
+            caption: caption(options, used.len(), runs.len()),
+        })
+    }
+}
+
+fn norm_label(norm: Norm) -> &'static str {
+    match norm {
+        Norm::Frobenius => "Frobenius norm",
+        Norm::EntrywiseL1 => "entrywise L1 of W₀, Frobenius norm of ΔW",
+    }
+}
+
+/// Title and value of each column.
+fn columns(options: &ChartOptions) -> [(String, Box<dyn Fn(&LayerNorm) -> f64>); 3] {
+    let norm = options.norm;
+    let original = move |n: &LayerNorm| match norm {
+        Norm::Frobenius => n.lambda * n.w0_fro,
+        Norm::EntrywiseL1 => n.lambda * n.w0_l1,
+    };
+    let (title, sign) = if options.reversed { ("‖ΔW‖ − λ‖W₀‖", -1.0) } else { ("λ‖W₀‖ − ‖ΔW‖", 1.0) };
+    [
+        (format!("difference {title}"), Box::new(move |n| sign * (original(n) - n.delta_fro))),
+        ("original λ‖W₀‖".into(), Box::new(original)),
+        ("adapter ‖ΔW‖".into(), Box::new(|n| n.delta_fro)),
+    ]
+}
+
+/// Cells by layer, then task; absent where no run covers them.
+fn cells(
+    runs: &[&RunNorms],
+    method: &str,
+    layers: usize,
+    options: &ChartOptions,
+    value: &dyn Fn(&LayerNorm) -> f64,
+) -> Vec<Vec<Option<f64>>> {
+    let chosen: Vec<Vec<&RunNorms>> = task::ALL.iter().map(|t| pick(runs, t.id(), method, options.pick)).collect();
+    let cell = |layer: usize, runs: &[&RunNorms]| {
+        let wanted = |n: &&LayerNorm| {
+            n.layer as usize == layer && options.target.as_ref().is_none_or(|target| *target == n.target)
+        };
+        mean(runs.iter().filter_map(|r| mean(r.norms.iter().filter(wanted).map(value))))
+    };
+    (0..layers).map(|layer| chosen.iter().map(|runs| cell(layer, runs)).collect()).collect()
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let finite: Vec<f64> = values.filter(|v| v.is_finite()).collect();
+    (!finite.is_empty()).then(|| finite.iter().sum::<f64>() / finite.len() as f64)
+}
+
+fn pick<'a>(runs: &[&'a RunNorms], task: &str, method: &str, pick: Pick) -> Vec<&'a RunNorms> {
+    let all = runs.iter().copied().filter(|r| r.task == task && r.method == method);
+    let score = |r: &RunNorms| r.best.unwrap_or(f64::NEG_INFINITY);
+    match pick {
+        Pick::Mean => all.collect(),
+        Pick::Last => all.last().into_iter().collect(),
+        Pick::Best => all.max_by(|a, b| score(a).total_cmp(&score(b))).into_iter().collect(),
+    }
+}
+
+fn layer_count(run: &RunNorms) -> usize {
+    run.norms.iter().map(|n| n.layer as usize + 1).max().unwrap_or(0)
+}
+
+/// The number of layers that most runs have; of equals the larger.
+fn usual_layers(runs: &[&RunNorms]) -> Option<usize> {
+    let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
+    runs.iter().for_each(|r| *counts.entry(layer_count(r)).or_default() += 1);
+    counts.into_iter().max_by_key(|(layers, runs)| (*runs, *layers)).map(|(layers, _)| layers)
+}
+
+fn caption(options: &ChartOptions, used: usize, all: usize) -> String {
+    let target = options.target.as_deref().unwrap_or("mean of the adapted matrices");
+    let pick = match options.pick {
+        Pick::Best => "best run of each task and method",
+        Pick::Last => "newest run of each task and method",
+        Pick::Mean => "mean over the runs of each task and method",
+    };
+    let left = all - used;
+    let left = if left > 0 { format!("; {left} run(s) of models with another number of layers left out") } else { String::new() };
+    format!("{target}; {}; {pick}; {used} runs{left}", norm_label(options.norm))
+}

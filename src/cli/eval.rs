@@ -1,0 +1,46 @@
+//! `eval`: the score of a saved adapter on a file of rows.
+
+use super::{Answer, Globals, Subcommand, code, print_json};
+use crate::train::job;
+use clap::{Arg, ArgMatches, Command, value_parser};
+use serde_json::json;
+use std::path::PathBuf;
+
+pub struct Eval;
+
+impl Subcommand for Eval {
+    fn command(&self) -> Command {
+        let path = |name: &'static str, value: &'static str, help: &'static str| {
+            Arg::new(name).long(name).value_name(value).value_parser(value_parser!(PathBuf)).required(true).help(help)
+        };
+        Command::new("eval")
+            .about("Score a saved adapter on a TSV file of its task")
+            .arg(
+                Arg::new("model")
+                    .long("model")
+                    .value_name("DIR")
+                    .help("mini-roberta or a Hugging Face folder [default: the one that the adapter names]"),
+            )
+            .arg(path("adapter", "FILE", "adapter.safetensors of a run"))
+            .arg(Arg::new("task").long("task").value_name("ID").help("GLUE task [default: the one that the adapter names]"))
+            .arg(path("data", "FILE.tsv", "labelled rows in the task's own layout"))
+    }
+
+    fn run(&self, matches: &ArgMatches, globals: &Globals) -> anyhow::Result<Answer> {
+        let text = |name: &str| matches.get_one::<String>(name).map(String::as_str);
+        let path = |name: &str| matches.get_one::<PathBuf>(name).cloned().unwrap_or_default();
+        let scores = job::evaluate_file(text("model"), &path("adapter"), text("task"), &path("data"))?;
+        let (metric, score) = scores.metrics.first().cloned().unwrap_or_default();
+        if globals.json {
+            let all: serde_json::Map<_, _> = scores.metrics.iter().map(|(id, v)| (id.clone(), json!(v))).collect();
+            print_json(&json!({
+                "metric": metric, "score": score, "scores": all, "loss": scores.loss,
+                "rows": scores.logits.len(), "logits": scores.logits,
+            }))?;
+        } else {
+            let all: Vec<String> = scores.metrics.iter().map(|(id, v)| format!("{id} {v:.4}")).collect();
+            println!("{}  loss {:.4}  ({} rows)", all.join("  "), scores.loss, scores.logits.len());
+        }
+        Ok(Answer::Code(code::OK))
+    }
+}

@@ -1,0 +1,124 @@
+//! Queues runs, trains them in this process and reports on stderr until all have ended.
+
+use super::{Globals, code, print_json, runs};
+use crate::engine::{DEVICES, Engine};
+use crate::event::{RunId, Status};
+use crate::record::RunSummary;
+use crate::spec::RunSpec;
+use crate::store::{Reader, Store};
+use crate::train::job;
+use anyhow::Context;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+const TICK: Duration = Duration::from_millis(100);
+
+/// Checks and queues `specs`, trains them to their end; with `--json` prints them as `runs list` does.
+pub fn train(globals: &Globals, specs: &[RunSpec]) -> anyhow::Result<u8> {
+    for spec in specs {
+        job::check(spec)?;
+    }
+    let store = Store::open(&globals.runs)?;
+    let ids = store.handle().create(specs)?;
+    let code = work(&store, &ids)?;
+    if globals.json {
+        let reader = store.reader()?;
+        let ended: Vec<_> = ids.iter().filter_map(|id| reader.summary(id).ok().flatten()).collect();
+        print_json(&ended.iter().map(runs::Row::of).collect::<Vec<_>>())?;
+    }
+    Ok(code)
+}
+
+/// Trains the queued runs `ids` of `store` in this process. SIGINT and SIGTERM stop and save.
+pub fn work(store: &Store, ids: &[RunId]) -> anyhow::Result<u8> {
+    let asked_to_end = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
+        signal_hook::flag::register(signal, asked_to_end.clone()).context("cannot listen for signals")?;
+    }
+    let mut engine = Engine::start_only(store.handle(), DEVICES, ids).context("cannot start the worker threads")?;
+    let mut reader = store.reader()?;
+    let mut progress = Progress::default();
+    loop {
+        let summaries = summaries(&mut reader, ids)?;
+        summaries.iter().for_each(|s| progress.show(s));
+        if summaries.iter().all(|s| !s.status.is_live() && s.status != Status::Queued) {
+            let failed = summaries.iter().any(|s| s.status != Status::Done);
+            return Ok(if failed { code::FAILED } else { code::OK });
+        }
+        if asked_to_end.load(Ordering::SeqCst) {
+            eprintln!("stopping: saving what is running");
+            engine.close();
+            eprintln!("saved in {}; the terminal program resumes it with r", store.handle().dir().display());
+            return Ok(code::STOPPED);
+        }
+        std::thread::sleep(TICK);
+    }
+}
+
+fn summaries(reader: &mut Reader, ids: &[RunId]) -> anyhow::Result<Vec<RunSummary>> {
+    ids.iter().filter_map(|id| reader.summary(id).transpose()).collect::<Result<_, _>>().context("cannot read the store")
+}
+
+/// A bar for the run at work on a terminal; a line for each epoch elsewhere.
+#[derive(Default)]
+struct Progress {
+    bar: Option<(RunId, ProgressBar)>,
+    said: HashMap<RunId, (Status, u64)>,
+}
+
+impl Progress {
+    fn show(&mut self, run: &RunSummary) {
+        let epoch = run.epoch as u64;
+        let now = (run.status, epoch);
+        let before = self.said.insert(run.id.clone(), now);
+        if before != Some(now) && run.status != Status::Queued {
+            self.say(&line(run), run);
+        }
+        if run.status == Status::Running && run.facts.total_steps > 0 && std::io::IsTerminal::is_terminal(&std::io::stderr()) {
+            let fresh = self.bar.as_ref().is_none_or(|(id, _)| *id != run.id);
+            if fresh {
+                let style = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} steps  {msg}  {eta} left");
+                let bar = ProgressBar::new(run.facts.total_steps).with_prefix(run.name.clone());
+                bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+                self.bar = Some((run.id.clone(), bar));
+            }
+            if let Some((_, bar)) = &self.bar {
+                bar.set_position(run.step);
+                bar.set_message(run.loss.map_or(String::new(), |l| format!("loss {l:.4}")));
+            }
+        }
+    }
+
+    fn say(&mut self, text: &str, run: &RunSummary) {
+        match &self.bar {
+            Some((id, bar)) if *id == run.id && run.status != Status::Running => {
+                bar.finish_and_clear();
+                self.bar = None;
+                eprintln!("{text}");
+            }
+            Some((_, bar)) => bar.println(text),
+            None => eprintln!("{text}"),
+        }
+    }
+}
+
+fn line(run: &RunSummary) -> String {
+    let number = |v: Option<f64>| v.map_or("-".to_string(), |v| format!("{v:.4}"));
+    let head = format!("{} {} {}", run.id, run.name, run.status);
+    match (&run.cause, run.status) {
+        (Some(cause), Status::Failed) => format!("{head}: {cause}"),
+        _ => format!(
+            "{head}  epoch {}/{}  loss {}  {} {} (best {})  {:.0} s",
+            run.epoch as u64,
+            run.facts.epochs,
+            number(run.loss),
+            run.facts.metric,
+            number(run.last),
+            number(run.best),
+            run.seconds
+        ),
+    }
+}

@@ -1,0 +1,60 @@
+//! `inspect`: norms and spectra of a saved adapter, without training anything.
+
+use super::{Answer, Globals, Subcommand, code, print_json};
+use crate::train::job;
+use clap::{Arg, ArgMatches, Command, value_parser};
+use serde_json::json;
+use std::path::PathBuf;
+
+pub struct Inspect;
+
+impl Subcommand for Inspect {
+    fn command(&self) -> Command {
+        Command::new("inspect")
+            .about("Norms, lambda and spectrum of each matrix of a saved adapter")
+            .arg(Arg::new("adapter").value_name("ADAPTER").required(true).value_parser(value_parser!(PathBuf)))
+            .arg(
+                Arg::new("model")
+                    .long("model")
+                    .value_name("DIR")
+                    .help("mini-roberta or a Hugging Face folder: adds the norms of W0 and the difference"),
+            )
+            .arg(
+                Arg::new("alpha")
+                    .long("alpha")
+                    .value_name("N")
+                    .value_parser(value_parser!(f64))
+                    .help("alpha of the scale alpha / r, where the file does not say it"),
+            )
+    }
+
+    fn run(&self, matches: &ArgMatches, globals: &Globals) -> anyhow::Result<Answer> {
+        let path = matches.get_one::<PathBuf>("adapter").cloned().unwrap_or_default();
+        let model = matches.get_one::<String>("model").map(String::as_str);
+        let report = job::inspect(&path, model, matches.get_one::<f64>("alpha").copied())?;
+        let known = |v: f64| v.is_finite().then_some(v);
+        if globals.json {
+            let layer = |n: &crate::event::LayerNorm| {
+                json!({
+                    "layer": n.layer, "target": n.target, "lambda": n.lambda, "w0_fro": known(n.w0_fro),
+                    "w0_l1": known(n.w0_l1), "delta_fro": n.delta_fro, "difference": known(n.difference()),
+                    "spectrum": n.spectrum,
+                })
+            };
+            let layers: Vec<_> = report.layers.iter().map(layer).collect();
+            print_json(&json!({ "method": report.method, "r": report.rank, "alpha": report.alpha, "layers": layers }))?;
+            return Ok(Answer::Code(code::OK));
+        }
+        println!("{}  r = {}  alpha = {}", report.method, report.rank, report.alpha);
+        println!("{:>5} {:8} {:>9} {:>10} {:>10} {:>10}  spectrum", "layer", "target", "lambda", "|W0|_F", "|dW|_F", "difference");
+        let number = |v: f64| known(v).map_or("-".to_string(), |v| format!("{v:.4}"));
+        for n in &report.layers {
+            let spectrum: Vec<String> = n.spectrum.iter().map(|v| format!("{v:.3}")).collect();
+            println!(
+                "{:>5} {:8} {:>9.4} {:>10} {:>10.4} {:>10}  {}",
+                n.layer, n.target, n.lambda, number(n.w0_fro), n.delta_fro, number(n.difference()), spectrum.join(" ")
+            );
+        }
+        Ok(Answer::Code(code::OK))
+    }
+}

@@ -1,0 +1,145 @@
+//! `runs`: past runs listed, shown, deleted, exported.
+
+use super::{Answer, Globals, Subcommand, code, print_json, size};
+use crate::chart::{self, ChartOptions};
+use crate::export;
+use crate::record::RunSummary;
+use crate::store::Store;
+use anyhow::Context;
+use clap::{Arg, ArgMatches, Command, value_parser};
+use serde::Serialize;
+use std::path::PathBuf;
+
+pub struct Runs;
+
+/// One run as `--json` gives it.
+#[derive(Serialize)]
+pub struct Row<'a> {
+    id: &'a str,
+    name: &'a str,
+    status: &'static str,
+    task: &'a str,
+    method: &'a str,
+    seed: u64,
+    lr: f64,
+    steps: u64,
+    metric: &'a str,
+    best: Option<f64>,
+    last: Option<f64>,
+    /// Adapter parameters as the paper counts them.
+    params: u64,
+    seconds: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<&'a str>,
+}
+
+impl<'a> Row<'a> {
+    pub fn of(run: &'a RunSummary) -> Self {
+        Row {
+            id: run.id.as_str(),
+            name: &run.name,
+            status: run.status.as_str(),
+            task: &run.spec.task,
+            method: &run.spec.method,
+            seed: run.spec.seed,
+            lr: run.spec.lr,
+            steps: run.step,
+            metric: &run.facts.metric,
+            best: run.best,
+            last: run.last,
+            params: run.facts.adapter_parameters,
+            seconds: run.seconds,
+            cause: run.cause.as_deref(),
+        }
+    }
+}
+
+impl Subcommand for Runs {
+    fn command(&self) -> Command {
+        let run = || Arg::new("run").value_name("RUN").required(true).help("a run's id or its name");
+        let out = Arg::new("out")
+            .long("out")
+            .value_name("FILE")
+            .required(true)
+            .value_parser(value_parser!(PathBuf))
+            .help("file to write; its ending chooses png, svg, csv or json");
+        let ids: Vec<&str> = chart::ALL.iter().map(|c| c.id()).collect();
+        let what = Arg::new("chart").long("chart").value_name("CHART").default_value("loss").value_parser(ids);
+        Command::new("runs")
+            .about("List, show, delete and export past runs")
+            .subcommand_required(true)
+            .subcommand(Command::new("list").about("All runs, newest first"))
+            .subcommand(Command::new("show").about("One run: settings, scores, files").arg(run()))
+            .subcommand(Command::new("delete").about("Remove a run's records and files").arg(run()))
+            .subcommand(
+                size::flags(Command::new("export").about("Write a chart of one run").arg(run()).arg(what).arg(out)),
+            )
+    }
+
+    fn run(&self, matches: &ArgMatches, globals: &Globals) -> anyhow::Result<Answer> {
+        let store = Store::open(&globals.runs)?;
+        let reader = store.reader()?;
+        let Some((name, matches)) = matches.subcommand() else { return Ok(Answer::Code(code::USAGE)) };
+        let wanted = matches.try_get_one::<String>("run").ok().flatten();
+        let run = wanted.map(|text| reader.find(text)).transpose()?;
+        match (name, run) {
+            ("show", Some(run)) => show(&reader, &run, globals.json)?,
+            ("delete", Some(run)) => {
+                store.handle().delete(&run.id)?;
+                eprintln!("deleted {} ({})", run.id, run.name);
+            }
+            ("export", Some(run)) => {
+                let detail = reader.detail(&run.id, None, None, 2_000, 0)?.context("the run was deleted meanwhile")?;
+                let chart = matches.get_one::<String>("chart").and_then(|id| chart::find(id)).context("no such chart")?;
+                let path = matches.get_one::<PathBuf>("out").context("no --out")?;
+                let figure = chart.figure(&chart::Subject::Run(&detail), &ChartOptions::default())?;
+                export::write(&figure, &size::of(matches), path)?;
+                eprintln!("wrote {}", path.display());
+            }
+            _ => list(&reader.list()?, globals.json)?,
+        }
+        Ok(Answer::Code(code::OK))
+    }
+}
+
+fn list(runs: &[RunSummary], json: bool) -> anyhow::Result<()> {
+    if json {
+        return print_json(&runs.iter().map(Row::of).collect::<Vec<_>>());
+    }
+    if runs.is_empty() {
+        eprintln!("no runs yet: `eigenscope demo --headless` or `eigenscope train --task sst-2` makes some");
+        return Ok(());
+    }
+    let number = |v: Option<f64>| v.map_or("-".to_string(), |v| format!("{v:.4}"));
+    println!("{:6} {:11} {:24} {:6} {:8} {:>8} {:>7} {:>8} {:>8}", "id", "status", "name", "task", "method", "lr", "steps", "best", "last");
+    for r in runs {
+        println!(
+            "{:6} {:11} {:24} {:6} {:8} {:>8.0e} {:>7} {:>8} {:>8}",
+            r.id, r.status, r.name, r.spec.task, r.spec.method, r.spec.lr, r.step, number(r.best), number(r.last)
+        );
+    }
+    Ok(())
+}
+
+fn show(reader: &crate::store::Reader, run: &RunSummary, json: bool) -> anyhow::Result<()> {
+    let detail = reader.detail(&run.id, None, None, 200, 1_000)?.context("the run was deleted meanwhile")?;
+    if json {
+        return print_json(&detail);
+    }
+    println!("{} {} {}", run.id, run.name, run.status);
+    if let Some(cause) = &run.cause {
+        println!("cause: {cause}");
+    }
+    let facts = &run.facts;
+    println!("steps {}/{}  seconds {:.1}", run.step, facts.total_steps, run.seconds);
+    println!("adapter parameters {} ({} bytes)  head parameters {}", facts.adapter_parameters, facts.adapter_bytes, facts.head_parameters);
+    println!("\n{}", run.spec.to_toml());
+    for e in &detail.evaluations {
+        let scores: Vec<String> = e.scores.iter().map(|(id, v)| format!("{id} {v:.4}")).collect();
+        println!("epoch {:>5.1}  loss {:.4}  {}", e.epoch, e.loss, scores.join("  "));
+    }
+    for a in &detail.artifacts {
+        println!("{:10} {} ({} bytes)", a.kind, a.path, a.bytes);
+    }
+    Ok(())
+}

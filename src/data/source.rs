@@ -1,0 +1,80 @@
+//! Where a task's files are: the embedded sample, or a folder in GLUE's own arrangement.
+
+use super::{DataError, Example, tsv};
+use crate::task::Task;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+/// Which part of a task's rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Split {
+    Train,
+    Validation,
+}
+
+/// Where the rows come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// 1,000 training and 250 validation rows of each task, compiled in.
+    Embedded,
+    /// Holds the task's folder (`SST-2/train.tsv`) or the files themselves.
+    Folder(PathBuf),
+}
+
+macro_rules! embedded {
+    ($($folder:literal),+ $(,)?) => {
+        /// Task folder, training file, validation file.
+        static EMBEDDED: &[(&str, &[u8], &[u8])] = &[$((
+            $folder,
+            include_bytes!(concat!("../../assets/glue-sample/", $folder, "/train.tsv")),
+            include_bytes!(concat!("../../assets/glue-sample/", $folder, "/dev.tsv")),
+        )),+];
+    };
+}
+embedded!("CoLA", "QNLI", "SST-2", "MNLI", "QQP", "RTE", "MRPC", "STS-B");
+
+impl Source {
+    /// Checks that both of the task's files are there, without reading them.
+    pub fn check(&self, task: &dyn Task) -> Result<(), DataError> {
+        match self {
+            Source::Embedded => Ok(()),
+            Source::Folder(folder) => {
+                locate(task, folder, Split::Train)?;
+                locate(task, folder, Split::Validation).map(drop)
+            }
+        }
+    }
+}
+
+/// All rows of one split.
+pub fn load(task: &dyn Task, source: &Source, split: Split) -> Result<Vec<Example>, DataError> {
+    match source {
+        Source::Folder(folder) => load_file(task, &locate(task, folder, split)?),
+        Source::Embedded => {
+            let sample = EMBEDDED.iter().find(|(folder, ..)| *folder == task.folder());
+            let (folder, train, dev) = sample.ok_or_else(|| DataError::Missing {
+                folder: "the embedded sample".into(),
+                expected: task.folder().into(),
+            })?;
+            let (name, bytes) = if split == Split::Train { ("train.tsv", *train) } else { ("dev.tsv", *dev) };
+            tsv::parse(task, &format!("embedded {folder}/{name}"), bytes)
+        }
+    }
+}
+
+/// All rows of one file in the task's layout.
+pub fn load_file(task: &dyn Task, path: &Path) -> Result<Vec<Example>, DataError> {
+    let file = File::open(path).map_err(|source| DataError::Io { path: path.into(), source })?;
+    tsv::parse(task, &path.display().to_string(), BufReader::new(file))
+}
+
+fn locate(task: &dyn Task, folder: &Path, split: Split) -> Result<PathBuf, DataError> {
+    let names = if split == Split::Train { &["train.tsv"][..] } else { task.validation_files() };
+    let places = [folder.join(task.folder()), folder.to_path_buf()];
+    let paths: Vec<PathBuf> = places.iter().flat_map(|p| names.iter().map(|n| p.join(n))).collect();
+    paths.iter().find(|p| p.is_file()).cloned().ok_or_else(|| DataError::Missing {
+        folder: folder.into(),
+        expected: paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", "),
+    })
+}

@@ -1,0 +1,59 @@
+//! Texts to token ids by a Hugging Face tokenizer.json, special tokens included. The only place that knows the tokenizers crate.
+
+use super::{DataError, Example};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use tokenizers::{EncodeInput, InputSequence, TruncationDirection, TruncationParams, TruncationStrategy};
+
+/// Token ids of one row, without padding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encoded {
+    pub ids: Vec<u32>,
+    pub type_ids: Vec<u32>,
+}
+
+/// A tokenizer that cuts pairs at the longer side first, as transformers' `truncation=True`.
+pub struct Tokenizer(tokenizers::Tokenizer);
+
+impl Tokenizer {
+    /// Reads a tokenizer.json; rows longer than `max_length` tokens are cut.
+    pub fn from_bytes(bytes: &[u8], max_length: usize) -> Result<Self, DataError> {
+        let mut inner = guarded(|| tokenizers::Tokenizer::from_bytes(bytes))?;
+        let truncation = TruncationParams {
+            max_length,
+            strategy: TruncationStrategy::LongestFirst,
+            stride: 0,
+            direction: TruncationDirection::Right,
+        };
+        inner.with_padding(None);
+        inner.with_truncation(Some(truncation)).map_err(|e| DataError::Tokenizer(e.to_string()))?;
+        Ok(Self(inner))
+    }
+
+    /// Ids of a text or a pair; an empty second text is still a pair.
+    pub fn encode(&self, text: &str, pair: Option<&str>) -> Result<Encoded, DataError> {
+        let sequence = |s: &str| InputSequence::from(s.to_string());
+        let input = match pair {
+            Some(pair) => EncodeInput::Dual(sequence(text), sequence(pair)),
+            None => EncodeInput::Single(sequence(text)),
+        };
+        let encoding = guarded(|| self.0.encode(input, true))?;
+        Ok(Encoded { ids: encoding.get_ids().to_vec(), type_ids: encoding.get_type_ids().to_vec() })
+    }
+
+    pub fn encode_example(&self, example: &Example) -> Result<Encoded, DataError> {
+        self.encode(&example.text, example.pair.as_deref())
+    }
+
+    /// The token of an id.
+    pub fn token(&self, id: u32) -> Option<String> {
+        self.0.id_to_token(id)
+    }
+}
+
+/// Crafted tokenizer files can panic inside the crate; that is an error of the file, not of the program.
+fn guarded<T>(call: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, DataError> {
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(result) => result.map_err(|e| DataError::Tokenizer(e.to_string())),
+        Err(_) => Err(DataError::Tokenizer("the file made the tokenizers library panic; expected a sound file".into())),
+    }
+}

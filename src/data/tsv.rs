@@ -1,0 +1,132 @@
+//! GLUE's TSV files: tabs, no quoting (quotes are unbalanced), BOM and CRLF allowed. Streams; never holds more than one raw row.
+
+use super::{DataError, Example};
+use crate::task::{Column, LabelKind, Layout, Task};
+use std::io::{BufRead, Read};
+
+/// Longest row in bytes; a longer one is a broken file.
+const MAX_ROW: u64 = 1 << 20;
+
+/// Reads all labelled rows of `task` from `input`; `file` names it in errors.
+pub fn parse(task: &dyn Task, file: &str, input: impl BufRead) -> Result<Vec<Example>, DataError> {
+    let mut lines = Lines { file, input, line: 0, first: true };
+    let layout = task.layout();
+    let places = if layout.has_header() {
+        let header = lines.next_line()?.ok_or_else(|| DataError::Empty { file: file.into() })?;
+        Places::from_header(&layout, file, &header)?
+    } else {
+        Places::from_indices(&layout)
+    };
+    let mut rows = Vec::new();
+    while let Some(text) = lines.next_line()? {
+        if !text.is_empty() {
+            rows.push(places.row(task, file, lines.line, &fields(&text))?);
+        }
+    }
+    if rows.is_empty() { Err(DataError::Empty { file: file.into() }) } else { Ok(rows) }
+}
+
+fn fields(line: &str) -> Vec<&str> {
+    line.split('\t').collect()
+}
+
+/// Lines with their numbers, checked for length and encoding.
+struct Lines<'a, R> {
+    file: &'a str,
+    input: R,
+    line: u64,
+    first: bool,
+}
+
+impl<R: BufRead> Lines<'_, R> {
+    fn next_line(&mut self) -> Result<Option<String>, DataError> {
+        let mut bytes = Vec::new();
+        let io = |source| DataError::Io { path: self.file.into(), source };
+        self.input.by_ref().take(MAX_ROW + 1).read_until(b'\n', &mut bytes).map_err(io)?;
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        self.line += 1;
+        let wrong = |found: String, expected: &str| DataError::Row {
+            file: self.file.into(),
+            line: self.line,
+            found,
+            expected: expected.into(),
+        };
+        if bytes.len() as u64 > MAX_ROW {
+            return Err(wrong(format!("a row of more than {MAX_ROW} bytes"), "tab-separated rows, one a line"));
+        }
+        while bytes.last().is_some_and(|b| *b == b'\n' || *b == b'\r') {
+            bytes.pop();
+        }
+        let text = String::from_utf8(bytes)
+            .map_err(|e| wrong(format!("a byte that is not UTF-8 at byte {}", e.utf8_error().valid_up_to()), "UTF-8"))?;
+        let bare = if self.first { text.strip_prefix('\u{feff}').unwrap_or(&text).to_string() } else { text };
+        self.first = false;
+        Ok(Some(bare))
+    }
+}
+
+/// Positions of the needed columns in a row.
+struct Places {
+    text: usize,
+    pair: Option<usize>,
+    label: usize,
+    /// Columns that a row must have.
+    needed: usize,
+}
+
+impl Places {
+    fn new(text: usize, pair: Option<usize>, label: usize) -> Self {
+        Self { text, pair, label, needed: 1 + text.max(label).max(pair.unwrap_or(0)) }
+    }
+
+    fn from_indices(layout: &Layout) -> Self {
+        let index = |c: Column| if let Column::Index(i) = c { i } else { 0 };
+        Self::new(index(layout.text), layout.pair.map(index), index(layout.label))
+    }
+
+    fn from_header(layout: &Layout, file: &str, header: &str) -> Result<Self, DataError> {
+        let names = fields(header);
+        let place = |column: Column| match column {
+            Column::Index(i) => Ok(i),
+            Column::Name(name) => names.iter().position(|n| *n == name).ok_or_else(|| DataError::Row {
+                file: file.into(),
+                line: 1,
+                found: format!("columns {}", shorten(&names.join(", "))),
+                expected: format!("a column named {name:?}"),
+            }),
+        };
+        Ok(Self::new(place(layout.text)?, layout.pair.map(place).transpose()?, place(layout.label)?))
+    }
+
+    fn row(&self, task: &dyn Task, file: &str, line: u64, fields: &[&str]) -> Result<Example, DataError> {
+        let wrong = |found: String, expected: String| DataError::Row { file: file.into(), line, found, expected };
+        if fields.len() < self.needed {
+            let expected = format!("at least {} for {}", self.needed, task.label());
+            return Err(wrong(format!("{} tab-separated columns", fields.len()), expected));
+        }
+        let text = fields[self.label].trim();
+        let label = match task.labels() {
+            LabelKind::Classes(names) => names
+                .iter()
+                .position(|n| *n == text)
+                .map(|i| i as f64)
+                .ok_or_else(|| wrong(format!("label {:?}", shorten(text)), format!("one of {}", names.join(", "))))?,
+            LabelKind::Score { low, high } => text
+                .parse::<f64>()
+                .ok()
+                .filter(|v| (low..=high).contains(v))
+                .ok_or_else(|| wrong(format!("score {:?}", shorten(text)), format!("a number from {low} to {high}")))?,
+        };
+        Ok(Example { text: fields[self.text].into(), pair: self.pair.map(|i| fields[i].into()), label })
+    }
+}
+
+/// At most 80 characters of a text, for an error message.
+fn shorten(text: &str) -> String {
+    match text.char_indices().nth(80) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.into(),
+    }
+}

@@ -1,0 +1,119 @@
+//! One worker thread: takes the oldest queued run of its device, trains it, says how it ended, takes the next.
+
+use super::{Active, Signals};
+use crate::event::{Level, RunEvent, RunId, Status};
+use crate::store::{Claim, StoreHandle};
+use crate::train::fit::Sink;
+use crate::train::job::{Job, execute};
+use crate::train::{Outcome, TrainError};
+use crossbeam::channel::{Receiver, RecvTimeoutError};
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How often an idle worker looks for runs that another process queued.
+const IDLE_POLL: Duration = Duration::from_millis(500);
+/// How often a busy worker looks for requests made through another process.
+const REQUEST_POLL: Duration = Duration::from_millis(500);
+
+pub(super) struct Worker {
+    pub device: String,
+    /// The runs to take; none: any.
+    pub only: Option<Vec<RunId>>,
+    pub store: StoreHandle,
+    pub active: Active,
+    pub closing: Arc<AtomicBool>,
+    pub woken: Receiver<()>,
+}
+
+/// Sends a run's events to the store's writer.
+struct StoreSink<'a> {
+    store: &'a StoreHandle,
+    id: &'a RunId,
+}
+
+impl Sink for StoreSink<'_> {
+    fn send(&mut self, event: RunEvent) -> Result<(), TrainError> {
+        self.store.record(self.id, event).map_err(|e| TrainError::Sink(e.to_string()))
+    }
+
+    fn flush(&mut self) -> Result<(), TrainError> {
+        self.store.flush().map_err(|e| TrainError::Sink(e.to_string()))
+    }
+}
+
+impl Worker {
+    pub fn run(self) {
+        while !self.closing.load(Ordering::SeqCst) {
+            match self.store.claim(&self.device, self.only.as_deref()) {
+                Ok(Some(claim)) => {
+                    self.train(claim);
+                    continue;
+                }
+                Ok(None) => {}
+                Err(error) => tracing::error!("cannot take a queued run: {error}"),
+            }
+            if self.woken.recv_timeout(IDLE_POLL) == Err(RecvTimeoutError::Disconnected) {
+                return;
+            }
+        }
+    }
+
+    fn train(&self, claim: Claim) {
+        let signals = Arc::new(Signals::default());
+        self.active.lock().unwrap_or_else(PoisonError::into_inner).insert(claim.id.clone(), signals.clone());
+        // A close that came between the claim and the insertion has not seen this run.
+        if self.closing.load(Ordering::SeqCst) {
+            signals.set(crate::event::Control::Stop);
+        }
+        let asked = Cell::new(Instant::now());
+        let signal = || {
+            if asked.get().elapsed() >= REQUEST_POLL {
+                asked.set(Instant::now());
+                if let Some(control) = self.store.take_request(&claim.id) {
+                    signals.set(control);
+                }
+            }
+            signals.get()
+        };
+        let folder = self.store.dir().join(claim.id.as_str());
+        let job = Job { spec: &claim.spec, folder: &folder, resume: claim.resume };
+        let mut sink = StoreSink { store: &self.store, id: &claim.id };
+        let outcome = catch_unwind(AssertUnwindSafe(|| execute(&job, &signal, &mut sink)));
+        let (status, cause) = match outcome {
+            Ok(Ok(Outcome::Done)) => (Status::Done, None),
+            Ok(Ok(Outcome::Stopped)) => (Status::Stopped, None),
+            Ok(Ok(Outcome::Cancelled)) => (Status::Cancelled, None),
+            Ok(Err(error)) => (Status::Failed, Some(chain(&error))),
+            Err(panic) => (Status::Failed, Some(format!("the worker panicked: {}", panic_text(&*panic)))),
+        };
+        if let Some(text) = cause.clone() {
+            let _ = sink.send(RunEvent::Log { level: Level::Error, text });
+        }
+        if let Err(error) = sink.send(RunEvent::Status { status, cause }).and_then(|()| sink.flush()) {
+            tracing::error!("run {}: its end could not be written: {error}", claim.id);
+        }
+        self.active.lock().unwrap_or_else(PoisonError::into_inner).remove(&claim.id);
+    }
+}
+
+/// An error with its causes in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text = format!("{text}: {inner_text}");
+        }
+        cause = inner.source();
+    }
+    text
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_string());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".into())
+}

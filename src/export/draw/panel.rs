@@ -1,0 +1,165 @@
+//! One panel: title, axes with ticks, and its marks.
+
+use super::{Canvas, ExportError, FAINT, Hang, INK, Rect, bar, colour, heat};
+use crate::figure::colour::{paler, series};
+use crate::figure::{Axis, Mark, Panel, Range, Scale, Stroke, ticks};
+use plotters::prelude::*;
+
+/// Draws `panel` into `place`, axes and labels included.
+pub(super) fn draw<DB: DrawingBackend>(
+    c: &Canvas<DB>,
+    place: Rect,
+    panel: &Panel,
+    scale: Option<&Scale>,
+) -> Result<(), ExportError> {
+    let y_ticks = ticks::ticks(&panel.y.range, most(c, place.h, 14.0));
+    let widest = y_ticks.iter().map(|(_, t)| c.width(t, 6.5)).max().unwrap_or(0);
+    let (left, top) = (c.points(15.0) + widest, c.points(if panel.title.is_empty() { 4.0 } else { 15.0 }));
+    // A panel with a scale of its own has its own bar.
+    let own = if panel.scale.is_some() { c.points(50.0) } else { 0 };
+    let inner = Rect {
+        x: place.x + left,
+        y: place.y + top,
+        w: (place.w - left - c.points(8.0) - own).max(1),
+        h: (place.h - top - c.points(28.0)).max(1),
+    };
+    c.text(&panel.title, (inner.x + inner.w / 2, place.y + c.points(7.0)), 8.0, Hang::Centre, INK)?;
+    y_axis(c, inner, place.x, &panel.y, &y_ticks)?;
+    x_axis(c, inner, &panel.x)?;
+    for mark in &panel.marks {
+        draw_mark(c, inner, panel, mark, scale)?;
+    }
+    c.frame(inner)?;
+    legend(c, inner, &panel.marks)?;
+    match &panel.scale {
+        Some(scale) => {
+            let place = Rect { x: inner.x + inner.w + c.points(5.0), y: inner.y, w: c.points(6.0), h: inner.h };
+            bar::draw(c, place, scale)
+        }
+        None => Ok(()),
+    }
+}
+
+/// How many ticks fit into `length` pixels at `points` each.
+fn most<DB: DrawingBackend>(c: &Canvas<DB>, length: i32, points: f64) -> usize {
+    (length / c.points(points).max(1)).clamp(2, 24) as usize
+}
+
+fn y_axis<DB: DrawingBackend>(
+    c: &Canvas<DB>,
+    r: Rect,
+    left: i32,
+    axis: &Axis,
+    ticks: &[(f64, String)],
+) -> Result<(), ExportError> {
+    let named = matches!(axis.range, Range::Names(_));
+    for (value, text) in ticks {
+        let Some(share) = axis.range.share(*value) else { continue };
+        let down = if named { share } else { 1.0 - share };
+        let y = r.y + (down * f64::from(r.h)).round() as i32;
+        if !named {
+            c.line(vec![(r.x, y), (r.x + r.w, y)], RGBColor(0xe8, 0xe8, 0xe8), 0.3)?;
+        }
+        c.line(vec![(r.x - c.points(2.0), y), (r.x, y)], INK, 0.5)?;
+        c.text(text, (r.x - c.points(4.0), y), 6.5, Hang::Right, INK)?;
+    }
+    c.upward_text(&axis.label, (left + c.points(5.0), r.y + r.h / 2), 7.0)
+}
+
+fn x_axis<DB: DrawingBackend>(c: &Canvas<DB>, r: Rect, axis: &Axis) -> Result<(), ExportError> {
+    let low = r.y + r.h;
+    let count = if let Range::Names(n) = &axis.range { n.len().max(1) } else { most(c, r.w, 38.0) };
+    let ticks = ticks::ticks(&axis.range, count);
+    // Names that are too long for their cells stand on two levels in turn.
+    let room = r.w / ticks.len().max(1) as i32 - c.points(2.0);
+    let crowded = ticks.iter().any(|(_, t)| c.width(t, 6.5) > room);
+    for (i, (value, text)) in ticks.iter().enumerate() {
+        let Some(share) = axis.range.share(*value) else { continue };
+        let x = r.x + (share * f64::from(r.w)).round() as i32;
+        let drop = if crowded && i % 2 == 1 { 14.0 } else { 7.0 };
+        c.line(vec![(x, low), (x, low + c.points(drop - 5.0))], INK, 0.4)?;
+        c.text(text, (x, low + c.points(drop)), 6.5, Hang::Centre, INK)?;
+    }
+    c.text(&axis.label, (r.x + r.w / 2, low + c.points(22.0)), 7.0, Hang::Centre, INK)
+}
+
+fn draw_mark<DB: DrawingBackend>(
+    c: &Canvas<DB>,
+    r: Rect,
+    panel: &Panel,
+    mark: &Mark,
+    scale: Option<&Scale>,
+) -> Result<(), ExportError> {
+    let at = |x: f64, y: f64| -> Option<(i32, i32)> {
+        let (x, y) = (panel.x.range.share(x)?, panel.y.range.share(y)?);
+        let inside = (-0.001..=1.001).contains(&x) && (-0.001..=1.001).contains(&y);
+        inside.then(|| {
+            (r.x + (x * f64::from(r.w)).round() as i32, r.y + ((1.0 - y) * f64::from(r.h)).round() as i32)
+        })
+    };
+    match mark {
+        Mark::Heatmap { cells } => scale.map_or(Ok(()), |scale| heat::draw(c, r, cells, scale)),
+        Mark::Span { colour: index, bars } => bars.iter().try_for_each(|(x, low, high)| match (at(*x, *low), at(*x, *high)) {
+            (Some(a), Some(b)) => c.line(vec![a, b], colour(paler(series(*index), 0.75)), 0.6),
+            _ => Ok(()),
+        }),
+        Mark::Line { colour: index, stroke, points, .. } => {
+            let (ink, width) = match stroke {
+                Stroke::Raw => (paler(series(*index), 0.6), 0.6),
+                Stroke::Solid | Stroke::Points => (series(*index), 1.2),
+            };
+            let places: Vec<Option<(i32, i32)>> = points.iter().map(|(x, y)| at(*x, *y)).collect();
+            // A point that cannot be shown is a gap in the line.
+            for part in places.split(Option::is_none) {
+                let path: Vec<(i32, i32)> = part.iter().flatten().copied().collect();
+                if path.len() > 1 {
+                    c.line(path, colour(ink), width)?;
+                }
+            }
+            if *stroke == Stroke::Points {
+                for place in places.into_iter().flatten() {
+                    c.put(&Circle::new(place, c.points(1.8).max(2), colour(ink).filled()))?;
+                }
+            }
+            Ok(())
+        }
+        Mark::Marker { colour: index, at: (x, y), .. } => match at(*x, *y) {
+            Some(place) => {
+                c.put(&Circle::new(place, c.points(3.5).max(3), colour(series(*index)).stroke_width(c.points(1.0).max(1) as u32)))
+            }
+            None => Ok(()),
+        },
+    }
+}
+
+/// Names of the marks that have one, at the upper right.
+fn legend<DB: DrawingBackend>(c: &Canvas<DB>, r: Rect, marks: &[Mark]) -> Result<(), ExportError> {
+    let named: Vec<(&str, usize)> = marks
+        .iter()
+        .filter_map(|m| match m {
+            Mark::Line { label, colour, .. } | Mark::Marker { label, colour, .. } if !label.is_empty() => {
+                Some((label.as_str(), *colour))
+            }
+            _ => None,
+        })
+        .collect();
+    let Some(widest) = named.iter().map(|(t, _)| c.width(t, 7.0)).max() else { return Ok(()) };
+    let line = c.points(10.0);
+    let place = Rect {
+        x: r.x + r.w - widest - c.points(26.0),
+        y: r.y + c.points(4.0),
+        w: widest + c.points(22.0),
+        h: line * named.len() as i32 + c.points(4.0),
+    };
+    c.fill(place, WHITE)?;
+    let corner = (place.x + place.w, place.y + place.h);
+    let outline = [(place.x, place.y), (corner.0, place.y), corner, (place.x, corner.1), (place.x, place.y)];
+    c.line(outline.into(), FAINT, 0.4)?;
+    for (i, (text, index)) in named.into_iter().enumerate() {
+        let y = place.y + c.points(2.0) + line * i as i32 + line / 2;
+        let x = place.x + c.points(3.0);
+        c.line(vec![(x, y), (x + c.points(12.0), y)], colour(series(index)), 1.5)?;
+        c.text(text, (x + c.points(16.0), y), 7.0, Hang::Left, INK)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,39 @@
+//! A figure's data as JSON: panels with their axes and marks.
+
+use super::{ExportError, Exporter, Size};
+use crate::figure::{Figure, Mark, Panel, Range};
+use serde_json::{Value, json};
+
+pub struct Json;
+
+impl Exporter for Json {
+    fn ending(&self) -> &'static str {
+        "json"
+    }
+
+    fn bytes(&self, figure: &Figure, _: &Size) -> Result<Vec<u8>, ExportError> {
+        let panels: Vec<Value> = figure.panels.iter().map(panel).collect();
+        let value = json!({ "title": figure.title, "caption": figure.caption, "panels": panels });
+        serde_json::to_vec_pretty(&value).map_err(|e| ExportError::Draw(e.to_string()))
+    }
+}
+
+fn panel(panel: &Panel) -> Value {
+    let names = |r: &Range| if let Range::Names(n) = r { json!(n) } else { Value::Null };
+    json!({
+        "title": panel.title,
+        "x": { "label": panel.x.label, "names": names(&panel.x.range) },
+        "y": { "label": panel.y.label, "names": names(&panel.y.range) },
+        "marks": panel.marks.iter().map(mark).collect::<Vec<_>>(),
+    })
+}
+
+/// NaN has no JSON and becomes null.
+fn mark(mark: &Mark) -> Value {
+    match mark {
+        Mark::Line { label, points, .. } => json!({ "kind": "line", "label": label, "points": points }),
+        Mark::Span { bars, .. } => json!({ "kind": "span", "bars": bars }),
+        Mark::Marker { label, at, .. } => json!({ "kind": "marker", "label": label, "at": at }),
+        Mark::Heatmap { cells } => json!({ "kind": "heatmap", "cells": cells }),
+    }
+}

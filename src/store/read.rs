@@ -1,0 +1,271 @@
+//! Readers: a connection each, never in the writer's way. What they give was committed.
+
+use super::{DATABASE, StoreError, pyramid, schema};
+use crate::event::{Evaluation, LayerNorm, Level, Point, RunFacts, RunId, Status};
+use crate::record::{Artifact, LogLine, RunDetail, RunNorms, RunSummary, Series};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::path::Path;
+
+/// A read-only view of the store.
+pub struct Reader {
+    connection: Connection,
+}
+
+const SUMMARY: &str = "SELECT id, name, status, spec, facts, created, started, ended, cause, step, epoch, seconds, loss, last,
+    best, best_epoch, lambda FROM runs";
+
+impl Reader {
+    /// Opens the database of the runs folder `dir`.
+    pub fn open(dir: &Path) -> Result<Self, StoreError> {
+        Ok(Self { connection: schema::open_read_only(&dir.join(DATABASE))? })
+    }
+
+    /// Runs changed by commits after `watermark` and runs removed since, with the new watermark; changes by other processes too.
+    pub fn changed_since(&self, watermark: i64) -> Result<(i64, Vec<RunSummary>, Vec<RunId>), StoreError> {
+        let transaction = self.connection.unchecked_transaction()?;
+        let now = schema::version(&transaction)?;
+        if now == watermark {
+            return Ok((now, Vec::new(), Vec::new()));
+        }
+        let runs = summaries(&transaction, "WHERE version > ?1 ORDER BY seq", params![watermark])?;
+        let removed = transaction
+            .prepare_cached("SELECT id FROM removed WHERE version > ?1")?
+            .query_map([watermark], |r| Ok(RunId(r.get(0)?)))?
+            .collect::<Result<_, _>>()?;
+        Ok((now, runs, removed))
+    }
+
+    /// All runs, newest first.
+    pub fn list(&self) -> Result<Vec<RunSummary>, StoreError> {
+        summaries(&self.connection, "ORDER BY seq DESC", [])
+    }
+
+    pub fn summary(&self, id: &RunId) -> Result<Option<RunSummary>, StoreError> {
+        Ok(summaries(&self.connection, "WHERE id = ?1", [id.as_str()])?.pop())
+    }
+
+    /// The run with this id, or the only one with this name.
+    pub fn find(&self, text: &str) -> Result<RunSummary, StoreError> {
+        let mut found = summaries(&self.connection, "WHERE id = ?1 OR name = ?1 ORDER BY id = ?1, seq", [text])?;
+        let none = |hint: String| StoreError::NoRun { found: text.into(), hint };
+        match found.pop() {
+            Some(run) if found.is_empty() || run.id.as_str() == text => Ok(run),
+            Some(run) => {
+                found.push(run);
+                let ids: Vec<&str> = found.iter().map(|r| r.id.as_str()).collect();
+                Err(none(format!("the name is that of {}: give the id", ids.join(", "))))
+            }
+            None => {
+                let ids: Vec<RunId> = self.list()?.into_iter().take(5).map(|r| r.id).collect();
+                let ids: Vec<&str> = ids.iter().map(RunId::as_str).collect();
+                Err(none(if ids.is_empty() { "there are no runs".into() } else { format!("newest: {}", ids.join(", ")) }))
+            }
+        }
+    }
+
+    /// All that the screen of one run shows. `steps` is the range of the series (none: all of it), `width` about the number
+    /// of bins, `norms_step` the recorded step of the norms (none: the newest; else the last at or before it).
+    pub fn detail(
+        &self,
+        id: &RunId,
+        norms_step: Option<u64>,
+        steps: Option<(u64, u64)>,
+        width: usize,
+        log_lines: usize,
+    ) -> Result<Option<RunDetail>, StoreError> {
+        let c = self.connection.unchecked_transaction()?;
+        let Some(run) = number(&c, id)? else { return Ok(None) };
+        let Some(summary) = summaries(&c, "WHERE seq = ?1", [run])?.pop() else { return Ok(None) };
+        let range = steps.unwrap_or((1, summary.step.max(1)));
+        let read = |s: Series| Ok((s, pyramid::read(&c, run, s, range, width)?));
+        let series = Series::ALL.into_iter().map(read).collect::<Result<_, StoreError>>()?;
+        let norm_steps: Vec<u64> = c
+            .prepare_cached("SELECT DISTINCT step FROM norms WHERE run = ?1 ORDER BY step")?
+            .query_map([run], |r| Ok(r.get::<_, i64>(0)? as u64))?
+            .collect::<Result<_, _>>()?;
+        let wanted = norms_step.unwrap_or(u64::MAX);
+        let norms_step = norm_steps.iter().rev().find(|s| **s <= wanted).or(norm_steps.first()).copied().unwrap_or(0);
+        Ok(Some(RunDetail {
+            summary,
+            series,
+            evaluations: evaluations(&c, run)?,
+            norms: norms(&c, run, norms_step)?,
+            norm_steps,
+            norms_step,
+            log: log(&c, run, log_lines)?,
+            artifacts: artifacts(&c, run)?,
+        }))
+    }
+
+    /// The newest layer norms of every run that has some after its start.
+    pub fn run_norms(&self) -> Result<Vec<RunNorms>, StoreError> {
+        let c = self.connection.unchecked_transaction()?;
+        let heads: Vec<(i64, String, String, Option<f64>, i64)> = c
+            .prepare_cached(
+                "SELECT seq, id, spec, best, (SELECT max(step) FROM norms WHERE run = seq) AS newest FROM runs
+                 WHERE newest > 0 ORDER BY seq",
+            )?
+            .query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?)))?
+            .collect::<Result<_, _>>()?;
+        let mut all = Vec::with_capacity(heads.len());
+        for (run, id, spec, best, step) in heads {
+            let spec: crate::spec::RunSpec = parse(&id, "spec", &spec)?;
+            let step = step as u64;
+            let norms = norms(&c, run, step)?;
+            all.push(RunNorms { id: RunId(id), task: spec.task, method: spec.method, seed: spec.seed, best, step, norms });
+        }
+        Ok(all)
+    }
+
+    /// Every training point of a run.
+    pub fn points(&self, id: &RunId) -> Result<Vec<Point>, StoreError> {
+        let Some(run) = number(&self.connection, id)? else { return Ok(Vec::new()) };
+        let mut query = self.connection.prepare_cached(
+            "SELECT step, epoch, seconds, loss, lr, grad_norm, samples_per_second FROM points WHERE run = ?1 ORDER BY step",
+        )?;
+        let points = query.query_map([run], |r| {
+            Ok(Point {
+                step: r.get::<_, i64>(0)? as u64,
+                epoch: r.get(1)?,
+                seconds: r.get(2)?,
+                loss: real(r, 3)?,
+                lr: real(r, 4)?,
+                grad_norm: real(r, 5)?,
+                samples_per_second: real(r, 6)?,
+            })
+        })?;
+        Ok(points.collect::<Result<_, _>>()?)
+    }
+
+    /// Layer norms of a run at every recorded step.
+    pub fn all_norms(&self, id: &RunId) -> Result<Vec<(u64, Vec<LayerNorm>)>, StoreError> {
+        let c = self.connection.unchecked_transaction()?;
+        let Some(run) = number(&c, id)? else { return Ok(Vec::new()) };
+        let steps: Vec<i64> = c
+            .prepare_cached("SELECT DISTINCT step FROM norms WHERE run = ?1 ORDER BY step")?
+            .query_map([run], |r| r.get(0))?
+            .collect::<Result<_, _>>()?;
+        steps.into_iter().map(|s| Ok((s as u64, norms(&c, run, s as u64)?))).collect()
+    }
+
+    /// SQLite's own check of the file: "ok", or what is wrong.
+    pub fn integrity(&self) -> Result<String, StoreError> {
+        Ok(self.connection.query_row("PRAGMA integrity_check(1)", [], |r| r.get(0))?)
+    }
+}
+
+/// SQLite keeps NaN as NULL.
+fn real(row: &Row, column: usize) -> rusqlite::Result<f64> {
+    Ok(row.get::<_, Option<f64>>(column)?.unwrap_or(f64::NAN))
+}
+
+fn parse<T: serde::de::DeserializeOwned>(id: &str, what: &str, json: &str) -> Result<T, StoreError> {
+    serde_json::from_str(json).map_err(|e| StoreError::Damaged { id: id.into(), what: format!("{what}: {e}") })
+}
+
+fn number(c: &Connection, id: &RunId) -> Result<Option<i64>, StoreError> {
+    let mut query = c.prepare_cached("SELECT seq FROM runs WHERE id = ?1")?;
+    Ok(query.query_row([id.as_str()], |r| r.get(0)).optional()?)
+}
+
+fn summaries(c: &Connection, tail: &str, values: impl rusqlite::Params) -> Result<Vec<RunSummary>, StoreError> {
+    let mut query = c.prepare_cached(&format!("{SUMMARY} {tail}"))?;
+    let mut rows = query.query(values)?;
+    let mut all = Vec::new();
+    while let Some(r) = rows.next()? {
+        let id: String = r.get(0)?;
+        let status: String = r.get(2)?;
+        let facts: String = r.get(4)?;
+        let known = Status::parse(&status);
+        let damaged = || StoreError::Damaged { id: id.clone(), what: format!("status {status:?}") };
+        all.push(RunSummary {
+            name: r.get(1)?,
+            status: known.ok_or_else(damaged)?,
+            spec: parse(&id, "spec", r.get_ref(3)?.as_str().unwrap_or_default())?,
+            facts: if facts == "{}" { RunFacts::default() } else { parse(&id, "facts", &facts)? },
+            created: r.get(5)?,
+            started: r.get(6)?,
+            ended: r.get(7)?,
+            cause: r.get(8)?,
+            step: r.get::<_, i64>(9)? as u64,
+            epoch: r.get(10)?,
+            seconds: r.get(11)?,
+            loss: r.get(12)?,
+            last: r.get(13)?,
+            best: r.get(14)?,
+            best_epoch: r.get(15)?,
+            lambda: r.get(16)?,
+            id: RunId(id),
+        });
+    }
+    Ok(all)
+}
+
+fn evaluations(c: &Connection, run: i64) -> Result<Vec<Evaluation>, StoreError> {
+    let mut all: Vec<Evaluation> = c
+        .prepare_cached("SELECT step, epoch, loss, rows, seconds FROM evaluations WHERE run = ?1 ORDER BY step")?
+        .query_map([run], |r| {
+            Ok(Evaluation {
+                step: r.get::<_, i64>(0)? as u64,
+                epoch: r.get(1)?,
+                loss: real(r, 2)?,
+                scores: Vec::new(),
+                rows: r.get::<_, i64>(3)? as u64,
+                seconds: r.get(4)?,
+            })
+        })?
+        .collect::<Result<_, _>>()?;
+    let mut scores = c.prepare_cached("SELECT step, metric, value FROM scores WHERE run = ?1 ORDER BY step, place")?;
+    let mut rows = scores.query([run])?;
+    while let Some(r) = rows.next()? {
+        let step = r.get::<_, i64>(0)? as u64;
+        if let Ok(at) = all.binary_search_by_key(&step, |e| e.step) {
+            all[at].scores.push((r.get(1)?, real(r, 2)?));
+        }
+    }
+    Ok(all)
+}
+
+fn norms(c: &Connection, run: i64, step: u64) -> Result<Vec<LayerNorm>, StoreError> {
+    let mut query = c.prepare_cached(
+        "SELECT layer, target, lambda, w0_fro, w0_l1, delta_fro, spectrum FROM norms WHERE run = ?1 AND step = ?2
+         ORDER BY layer, target",
+    )?;
+    let rows = query.query_map(params![run, step as i64], |r| {
+        let spectrum = r.get_ref(6)?.as_blob().unwrap_or_default();
+        Ok(LayerNorm {
+            layer: r.get(0)?,
+            target: r.get(1)?,
+            lambda: real(r, 2)?,
+            w0_fro: real(r, 3)?,
+            w0_l1: real(r, 4)?,
+            delta_fro: real(r, 5)?,
+            spectrum: spectrum.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b)).collect(),
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn log(c: &Connection, run: i64, lines: usize) -> Result<Vec<LogLine>, StoreError> {
+    let mut query =
+        c.prepare_cached("SELECT time, level, text FROM logs WHERE run = ?1 ORDER BY entry DESC LIMIT ?2")?;
+    let rows = query.query_map(params![run, lines as i64], |r| {
+        let level = match r.get_ref(1)?.as_str().unwrap_or_default() {
+            "error" => Level::Error,
+            "warn" => Level::Warn,
+            _ => Level::Info,
+        };
+        Ok(LogLine { time: r.get(0)?, level, text: r.get(2)? })
+    })?;
+    let mut all = rows.collect::<Result<Vec<_>, _>>()?;
+    all.reverse();
+    Ok(all)
+}
+
+fn artifacts(c: &Connection, run: i64) -> Result<Vec<Artifact>, StoreError> {
+    let mut query = c.prepare_cached("SELECT kind, path, bytes FROM artifacts WHERE run = ?1 ORDER BY path")?;
+    let rows = query.query_map([run], |r| {
+        Ok(Artifact { kind: r.get(0)?, path: r.get(1)?, bytes: r.get::<_, i64>(2)? as u64 })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

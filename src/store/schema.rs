@@ -1,0 +1,61 @@
+//! Opening and migrating the database. Migrations are only ever appended.
+
+use super::StoreError;
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use std::path::Path;
+use std::time::Duration;
+
+/// Step n brings user_version from n to n + 1.
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql")];
+/// How long a lock of another program is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Opens for writing and brings the schema up to date.
+pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
+    if path.exists() {
+        // A newer file must be left as it is: not even a change of journal.
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        connection.busy_timeout(PATIENCE)?;
+        refuse_newer(path, user_version(&connection)?)?;
+    }
+    let mut connection = Connection::open(path)?;
+    connection.busy_timeout(PATIENCE)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
+    let found = user_version(&transaction)?;
+    refuse_newer(path, found)?;
+    for step in MIGRATIONS.iter().skip(found as usize) {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "user_version", MIGRATIONS.len() as i64)?;
+    transaction.commit()?;
+    Ok(connection)
+}
+
+/// Opens for reading; the database must exist.
+pub(super) fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.busy_timeout(PATIENCE)?;
+    Ok(connection)
+}
+
+fn user_version(connection: &Connection) -> Result<i64, StoreError> {
+    Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
+}
+
+fn refuse_newer(path: &Path, found: i64) -> Result<(), StoreError> {
+    let known = MIGRATIONS.len() as i64;
+    if found > known { Err(StoreError::Newer { path: path.into(), found, known }) } else { Ok(()) }
+}
+
+/// Number of the last commit.
+pub(super) fn version(connection: &Connection) -> Result<i64, StoreError> {
+    Ok(connection.query_row("SELECT version FROM clock", [], |row| row.get(0))?)
+}
+
+/// Number of the commit being made: one above the last.
+pub(super) fn next_version(connection: &Connection) -> Result<i64, StoreError> {
+    Ok(connection.query_row("UPDATE clock SET version = version + 1 RETURNING version", [], |row| row.get(0))?)
+}

@@ -1,0 +1,31 @@
+//! CoLA: acceptability of a sentence (Warstadt et al. 2018). Its files have no header.
+
+use super::{Column, LabelKind, Layout, Task};
+
+pub struct Cola;
+
+impl Task for Cola {
+    fn id(&self) -> &'static str {
+        "cola"
+    }
+
+    fn label(&self) -> &'static str {
+        "CoLA"
+    }
+
+    fn folder(&self) -> &'static str {
+        "CoLA"
+    }
+
+    fn layout(&self) -> Layout {
+        Layout { text: Column::Index(3), pair: None, label: Column::Index(1) }
+    }
+
+    fn labels(&self) -> LabelKind {
+        LabelKind::Classes(&["0", "1"])
+    }
+
+    fn metric_ids(&self) -> &'static [&'static str] {
+        &["matthews"]
+    }
+}

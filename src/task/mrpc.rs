@@ -1,0 +1,31 @@
+//! MRPC: whether two sentences are paraphrases (Dolan and Brockett 2005).
+
+use super::{Column, LabelKind, Layout, Task};
+
+pub struct Mrpc;
+
+impl Task for Mrpc {
+    fn id(&self) -> &'static str {
+        "mrpc"
+    }
+
+    fn label(&self) -> &'static str {
+        "MRPC"
+    }
+
+    fn folder(&self) -> &'static str {
+        "MRPC"
+    }
+
+    fn layout(&self) -> Layout {
+        Layout { text: Column::Name("#1 String"), pair: Some(Column::Name("#2 String")), label: Column::Name("Quality") }
+    }
+
+    fn labels(&self) -> LabelKind {
+        LabelKind::Classes(&["0", "1"])
+    }
+
+    fn metric_ids(&self) -> &'static [&'static str] {
+        &["accuracy", "f1"]
+    }
+}

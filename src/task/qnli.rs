@@ -1,0 +1,31 @@
+//! QNLI: whether a sentence answers a question (from SQuAD, Rajpurkar et al. 2016).
+
+use super::{Column, LabelKind, Layout, Task};
+
+pub struct Qnli;
+
+impl Task for Qnli {
+    fn id(&self) -> &'static str {
+        "qnli"
+    }
+
+    fn label(&self) -> &'static str {
+        "QNLI"
+    }
+
+    fn folder(&self) -> &'static str {
+        "QNLI"
+    }
+
+    fn layout(&self) -> Layout {
+        Layout { text: Column::Name("question"), pair: Some(Column::Name("sentence")), label: Column::Name("label") }
+    }
+
+    fn labels(&self) -> LabelKind {
+        LabelKind::Classes(&["entailment", "not_entailment"])
+    }
+
+    fn metric_ids(&self) -> &'static [&'static str] {
+        &["accuracy"]
+    }
+}

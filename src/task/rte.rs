@@ -1,0 +1,31 @@
+//! RTE: textual entailment (Dagan et al. 2006 and its successors).
+
+use super::{Column, LabelKind, Layout, Task};
+
+pub struct Rte;
+
+impl Task for Rte {
+    fn id(&self) -> &'static str {
+        "rte"
+    }
+
+    fn label(&self) -> &'static str {
+        "RTE"
+    }
+
+    fn folder(&self) -> &'static str {
+        "RTE"
+    }
+
+    fn layout(&self) -> Layout {
+        Layout { text: Column::Name("sentence1"), pair: Some(Column::Name("sentence2")), label: Column::Name("label") }
+    }
+
+    fn labels(&self) -> LabelKind {
+        LabelKind::Classes(&["entailment", "not_entailment"])
+    }
+
+    fn metric_ids(&self) -> &'static [&'static str] {
+        &["accuracy"]
+    }
+}

@@ -1,0 +1,162 @@
+//! Saved state of a run: safetensors files written so that a crash leaves the old one or the new one, never half of one.
+
+use super::{NamedTensor, Parameter, Part, State, Values};
+use crate::spec::RunSpec;
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// Resumable state; best adapter by validation score; adapter at the end.
+pub const CHECKPOINT: &str = "checkpoint.safetensors";
+pub const BEST_ADAPTER: &str = "adapter.safetensors";
+pub const LAST_ADAPTER: &str = "adapter-last.safetensors";
+
+#[derive(Debug, Error)]
+pub enum CheckpointError {
+    #[error("{path}: {source}")]
+    Io { path: PathBuf, source: std::io::Error },
+    #[error("{path}: not a usable safetensors file ({source})")]
+    Format { path: PathBuf, source: safetensors::SafeTensorError },
+    #[error("{path}: {what}")]
+    Content { path: PathBuf, what: String },
+}
+
+/// Where the loop stands, beside the tensors.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Position {
+    /// Optimizer steps done.
+    pub step: u64,
+    pub seconds: f64,
+    pub best: Option<f64>,
+    /// Epochs since the best score.
+    pub stale_epochs: usize,
+}
+
+/// Writes `state` and `position` to the run's folder.
+pub fn save(folder: &Path, state: &State, position: &Position) -> Result<u64, CheckpointError> {
+    let path = folder.join(CHECKPOINT);
+    let parts = [("value", &state.values), ("first", &state.first), ("second", &state.second)];
+    let named = parts.iter().flat_map(|(part, tensors)| tensors.iter().map(move |t| (format!("{part}/{}", t.name), t)));
+    let position = serde_json::to_string(position)
+        .map_err(|e| CheckpointError::Content { path: path.clone(), what: e.to_string() })?;
+    let metadata = HashMap::from([("position".into(), position), ("steps".into(), state.steps.to_string())]);
+    write(&path, named, metadata)
+}
+
+/// Reads what [`save`] wrote; `Ok(None)` where there is no checkpoint.
+pub fn load(folder: &Path, parameters: &[Parameter]) -> Result<Option<(State, Position)>, CheckpointError> {
+    let path = folder.join(CHECKPOINT);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let content = |what: String| CheckpointError::Content { path: path.clone(), what };
+    let (metadata, tensors) = read(&path)?;
+    let field = |name: &str| metadata.get(name).ok_or_else(|| content(format!("no {name} in its metadata")));
+    let position: Position = serde_json::from_str(field("position")?).map_err(|e| content(e.to_string()))?;
+    let steps = field("steps")?.parse().map_err(|_| content("steps is not a number".into()))?;
+    let part = |part: &str| -> Result<Vec<NamedTensor>, CheckpointError> {
+        let take = |p: &Parameter| {
+            let name = format!("{part}/{}", p.name);
+            let tensor = tensors.get(&name).ok_or_else(|| content(format!("no tensor {name}")))?;
+            if tensor.shape != p.shape {
+                return Err(content(format!("{name}: found shape {:?}, expected {:?}", tensor.shape, p.shape)));
+            }
+            Ok(NamedTensor { name: p.name.clone(), ..tensor.clone() })
+        };
+        parameters.iter().map(take).collect()
+    };
+    Ok(Some((State { steps, values: part("value")?, first: part("first")?, second: part("second")? }, position)))
+}
+
+/// Writes adapter and head tensors with the metadata that other tools need.
+pub fn save_adapter(path: &Path, spec: &RunSpec, all: &[Parameter], values: &[NamedTensor]) -> Result<u64, CheckpointError> {
+    // Full fine-tuning has no adapter tensors: what it trained is the encoder.
+    let keep = |p: &Parameter| spec.method == "full" || p.part != Part::Encoder;
+    let named = all.iter().zip(values).filter(|(p, _)| keep(p)).map(|(p, t)| (p.name.clone(), t));
+    let metadata = HashMap::from([
+        ("method".to_string(), spec.method.clone()),
+        ("r".into(), spec.rank.to_string()),
+        ("alpha".into(), spec.effective_alpha().to_string()),
+        ("targets".into(), spec.targets.join(",")),
+        ("task".into(), spec.task.clone()),
+        ("base_model".into(), spec.model.clone()),
+        ("max_length".into(), spec.max_length.to_string()),
+        ("format".into(), "pt".into()),
+    ]);
+    write(path, named, metadata)
+}
+
+/// Tensors by name and the metadata of an adapter or checkpoint file.
+pub type Contents = (HashMap<String, String>, HashMap<String, NamedTensor>);
+
+/// Reads a safetensors file of f32 or f64 tensors.
+pub fn read(path: &Path) -> Result<Contents, CheckpointError> {
+    let bytes = fs::read(path).map_err(|source| CheckpointError::Io { path: path.into(), source })?;
+    let format = |source| CheckpointError::Format { path: path.into(), source };
+    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(format)?;
+    let metadata = header.metadata().clone().unwrap_or_default();
+    let file = SafeTensors::deserialize(&bytes).map_err(format)?;
+    let mut tensors = HashMap::new();
+    for (name, view) in file.tensors() {
+        let values = values(&view).ok_or_else(|| CheckpointError::Content {
+            path: path.into(),
+            what: format!("{name}: found {:?}, expected F16, BF16, F32 or F64", view.dtype()),
+        })?;
+        tensors.insert(name.clone(), NamedTensor { name, shape: view.shape().to_vec(), values });
+    }
+    Ok((metadata, tensors))
+}
+
+fn values(view: &TensorView) -> Option<Values> {
+    fn each<const N: usize, T>(bytes: &[u8], read: fn([u8; N]) -> T) -> Vec<T> {
+        bytes.as_chunks::<N>().0.iter().map(|b| read(*b)).collect()
+    }
+    let data = view.data();
+    Some(match view.dtype() {
+        Dtype::F64 => Values::F64(each(data, f64::from_le_bytes)),
+        Dtype::F32 => Values::F32(each(data, f32::from_le_bytes)),
+        Dtype::F16 => Values::F32(each(data, |b| half::f16::from_le_bytes(b).to_f32())),
+        Dtype::BF16 => Values::F32(each(data, |b| half::bf16::from_le_bytes(b).to_f32())),
+        _ => return None,
+    })
+}
+
+fn write<'a>(
+    path: &Path,
+    named: impl Iterator<Item = (String, &'a NamedTensor)>,
+    metadata: HashMap<String, String>,
+) -> Result<u64, CheckpointError> {
+    let io = |source| CheckpointError::Io { path: path.into(), source };
+    let raw: Vec<(String, Dtype, &[usize], Vec<u8>)> = named
+        .map(|(name, t)| match &t.values {
+            Values::F32(v) => (name, Dtype::F32, &t.shape[..], v.iter().flat_map(|x| x.to_le_bytes()).collect()),
+            Values::F64(v) => (name, Dtype::F64, &t.shape[..], v.iter().flat_map(|x| x.to_le_bytes()).collect()),
+        })
+        .collect();
+    let format = |source| CheckpointError::Format { path: path.into(), source };
+    let views: Vec<(&str, TensorView)> = raw
+        .iter()
+        .map(|(name, dtype, shape, bytes)| Ok((name.as_str(), TensorView::new(*dtype, shape.to_vec(), bytes)?)))
+        .collect::<Result<_, _>>()
+        .map_err(format)?;
+    let bytes = safetensors::serialize(views, Some(metadata)).map_err(format)?;
+    replace(path, &bytes).map_err(io)?;
+    Ok(bytes.len() as u64)
+}
+
+/// Puts `bytes` in place of `path`: temporary file, sync, rename, sync of the folder.
+fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let part = path.with_extension("part");
+    let mut file = File::create(&part)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&part, path)?;
+    match path.parent() {
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
+}

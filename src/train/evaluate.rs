@@ -1,0 +1,60 @@
+//! A pass over validation rows: logits, mean loss and the task's metrics. Knows no files and no threads.
+
+use super::{Backend, BackendError};
+use crate::data::{Dataset, Labels};
+use crate::task::Task;
+
+/// Outcome of one pass; logits in the order of the rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scores {
+    pub loss: f64,
+    /// Metric id and value, the main metric first.
+    pub metrics: Vec<(String, f64)>,
+    pub logits: Vec<Vec<f64>>,
+}
+
+/// Runs `data` through `backend` in batches of rows of like length.
+pub fn evaluate(
+    backend: &mut dyn Backend,
+    task: &dyn Task,
+    data: &Dataset,
+    batch_size: usize,
+    pad_id: u32,
+) -> Result<Scores, BackendError> {
+    let mut logits = vec![Vec::new(); data.len()];
+    for indices in data.by_length().chunks(batch_size.max(1)) {
+        let out = backend.logits(&data.batch(indices, pad_id))?;
+        for (row, values) in indices.iter().zip(out) {
+            logits[*row] = values;
+        }
+    }
+    Ok(score(task, data.labels(), logits))
+}
+
+/// Loss and metrics of given logits.
+pub fn score(task: &dyn Task, labels: &Labels, logits: Vec<Vec<f64>>) -> Scores {
+    let (predictions, wanted, losses): (Vec<f64>, Vec<f64>, Vec<f64>) = match labels {
+        Labels::Classes(classes) => (
+            logits.iter().map(|l| argmax(l) as f64).collect(),
+            classes.iter().map(|&c| f64::from(c)).collect(),
+            logits.iter().zip(classes).map(|(l, &c)| cross_entropy(l, c as usize)).collect(),
+        ),
+        Labels::Scores(scores) => (
+            logits.iter().map(|l| l[0]).collect(),
+            scores.clone(),
+            logits.iter().zip(scores).map(|(l, s)| (l[0] - s).powi(2)).collect(),
+        ),
+    };
+    let metrics = task.metrics().iter().map(|m| (m.id().to_string(), m.score(&predictions, &wanted))).collect();
+    let loss = losses.iter().sum::<f64>() / losses.len().max(1) as f64;
+    Scores { loss, metrics, logits }
+}
+
+fn argmax(values: &[f64]) -> usize {
+    (1..values.len()).fold(0, |best, i| if values[i] > values[best] { i } else { best })
+}
+
+fn cross_entropy(logits: &[f64], class: usize) -> f64 {
+    let top = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    top + logits.iter().map(|l| (l - top).exp()).sum::<f64>().ln() - logits[class]
+}

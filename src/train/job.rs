@@ -1,0 +1,210 @@
+//! From a spec to something that can be trained, evaluated, inspected or timed. Knows files and models, not threads.
+
+mod inspect;
+mod timing;
+
+pub use inspect::{InspectError, Inspection, inspect};
+pub use timing::{Timing, time_steps};
+
+use super::checkpoint::{self, Position};
+use super::fit::{Fit, Sink, step_counts};
+use super::{Backend, Outcome, Part, Signal, TrainError, evaluate};
+use crate::data::{self, Dataset, Source, Split, Tokenizer};
+use crate::event::{Level, RunEvent, RunFacts};
+use crate::model::ModelSource;
+use crate::spec::RunSpec;
+use crate::task::{self, Task};
+use crate::train::autograd::Autograd;
+use crate::adapter;
+use std::path::Path;
+
+/// A claimed run.
+pub struct Job<'a> {
+    pub spec: &'a RunSpec,
+    pub folder: &'a Path,
+    /// Go on from the folder's checkpoint.
+    pub resume: bool,
+}
+
+/// Checks all that can be known before loading anything: ranges, ids, files in place.
+pub fn check(spec: &RunSpec) -> Result<(), TrainError> {
+    spec.validate()?;
+    let task = task::find(&spec.task)?;
+    let method = adapter::find(&spec.method)?;
+    check_device(spec)?;
+    let config = ModelSource::resolve(&spec.model)?.config()?;
+    let n = config.hidden_size;
+    method.parameters(n, n, spec.rank)?;
+    if spec.max_length > config.max_tokens() {
+        return Err(TrainError::TooLong { wanted: spec.max_length, most: config.max_tokens(), model: spec.model.clone() });
+    }
+    source(spec).check(task)?;
+    Ok(())
+}
+
+fn check_device(spec: &RunSpec) -> Result<(), TrainError> {
+    if spec.device == "cpu" { Ok(()) } else { Err(TrainError::Device(spec.device.clone())) }
+}
+
+fn source(spec: &RunSpec) -> Source {
+    if spec.data.is_empty() { Source::Embedded } else { Source::Folder(spec.data.clone().into()) }
+}
+
+/// The backend for `spec`'s device.
+pub fn backend(spec: &RunSpec, model: &ModelSource, task: &dyn Task) -> Result<Box<dyn Backend>, TrainError> {
+    check_device(spec)?;
+    Ok(Box::new(Autograd::<f32>::new(&model.config()?, &model.weights()?, spec, task.outputs())?))
+}
+
+/// Loads, trains, and ends when the run is done or asked to end. Runs on the asked number of threads.
+pub fn execute(
+    job: &Job,
+    signal: &(dyn Fn() -> Signal + Sync),
+    sink: &mut (dyn Sink + Send),
+) -> Result<Outcome, TrainError> {
+    let threads = rayon::ThreadPoolBuilder::new()
+        .num_threads(job.spec.threads)
+        .thread_name(|i| format!("math-{i}"))
+        .build()
+        .map_err(|e| TrainError::Threads(e.to_string()))?;
+    threads.install(|| train(job, signal, sink))
+}
+
+fn train(job: &Job, signal: &dyn Fn() -> Signal, sink: &mut dyn Sink) -> Result<Outcome, TrainError> {
+    let spec = job.spec;
+    check(spec)?;
+    let task = task::find(&spec.task)?;
+    let model = ModelSource::resolve(&spec.model)?;
+    let config = model.config()?;
+    let tokenizer = Tokenizer::from_bytes(&model.tokenizer()?, spec.max_length)?;
+    let mut rows = data::load(task, &source(spec), Split::Train)?;
+    if spec.train_rows > 0 {
+        rows.truncate(spec.train_rows);
+    }
+    let train = Dataset::new(task, &tokenizer, &rows)?;
+    let validation = Dataset::new(task, &tokenizer, &data::load(task, &source(spec), Split::Validation)?)?;
+    let mut backend = backend(spec, &model, task)?;
+
+    std::fs::create_dir_all(job.folder)
+        .map_err(|source| checkpoint::CheckpointError::Io { path: job.folder.into(), source })?;
+    let mut position = Position::default();
+    if job.resume
+        && let Some((state, saved)) = checkpoint::load(job.folder, backend.parameters())?
+    {
+        backend.restore(&state)?;
+        position = saved;
+    }
+    sink.send(RunEvent::Started(facts(spec, task, &*backend, &config, train.len(), validation.len())))?;
+    if job.resume {
+        sink.send(RunEvent::Rewound { step: position.step })?;
+    }
+    let text = format!(
+        "{} on {}: {} training and {} validation rows, model {}, from step {}",
+        spec.method,
+        task.label(),
+        train.len(),
+        validation.len(),
+        spec.model,
+        position.step
+    );
+    sink.send(RunEvent::Log { level: Level::Info, text })?;
+    let fit = Fit {
+        spec,
+        task,
+        train: &train,
+        validation: &validation,
+        pad_id: config.pad_token_id,
+        folder: job.folder,
+        signal,
+    };
+    fit.run(&mut *backend, position, sink)
+}
+
+fn facts(
+    spec: &RunSpec,
+    task: &dyn Task,
+    backend: &dyn Backend,
+    config: &crate::model::Config,
+    train_rows: usize,
+    eval_rows: usize,
+) -> RunFacts {
+    let count = |part: Part| -> u64 {
+        let of_part = backend.parameters().iter().filter(|p| p.part == part);
+        of_part.map(|p| p.shape.iter().product::<usize>() as u64).sum()
+    };
+    let adapter = if spec.method == "full" { count(Part::Encoder) } else { count(Part::Adapter) };
+    let threads = if spec.threads > 0 { spec.threads } else { rayon::current_num_threads() };
+    RunFacts {
+        total_steps: step_counts(spec, train_rows).1,
+        epochs: spec.epochs as u64,
+        train_rows: train_rows as u64,
+        eval_rows: eval_rows as u64,
+        adapter_parameters: adapter,
+        head_parameters: count(Part::Head),
+        adapter_bytes: adapter * 4,
+        metric: task.metrics().first().map_or_else(String::new, |m| m.id().to_string()),
+        layers: config.num_hidden_layers as u32,
+        environment: [
+            ("version", env!("CARGO_PKG_VERSION").to_string()),
+            ("device", spec.device.clone()),
+            ("threads", threads.to_string()),
+            ("backend", "autograd f32".into()),
+            ("os", format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)),
+        ]
+        .map(|(k, v)| (k.to_string(), v))
+        .into(),
+    }
+}
+
+/// Scores an adapter file on a TSV file. `model` and `task` default to what the adapter's metadata names.
+pub fn evaluate_file(
+    model: Option<&str>,
+    adapter: &Path,
+    task: Option<&str>,
+    file: &Path,
+) -> Result<evaluate::Scores, TrainError> {
+    let (metadata, tensors) = checkpoint::read(adapter)?;
+    let spec = spec_of(adapter, &metadata, model, task)?;
+    let task = task::find(&spec.task)?;
+    let model = ModelSource::resolve(&spec.model)?;
+    let tokenizer = Tokenizer::from_bytes(&model.tokenizer()?, spec.max_length)?;
+    let rows = Dataset::new(task, &tokenizer, &data::load_file(task, file)?)?;
+    let mut backend = backend(&spec, &model, task)?;
+    let mut state = backend.state()?;
+    for value in &mut state.values {
+        let content = |what: String| checkpoint::CheckpointError::Content { path: adapter.into(), what };
+        let found = tensors.get(&value.name).ok_or_else(|| content(format!("no tensor {}", value.name)))?;
+        if found.shape != value.shape {
+            let what = format!("{}: found shape {:?}, expected {:?}", value.name, found.shape, value.shape);
+            return Err(content(what).into());
+        }
+        value.values = found.values.clone();
+    }
+    backend.restore(&state)?;
+    Ok(evaluate::evaluate(&mut *backend, task, &rows, spec.batch_size, model.config()?.pad_token_id)?)
+}
+
+/// The spec that an adapter's metadata describes.
+fn spec_of(
+    path: &Path,
+    metadata: &std::collections::HashMap<String, String>,
+    model: Option<&str>,
+    task: Option<&str>,
+) -> Result<RunSpec, TrainError> {
+    let mut spec = RunSpec::default();
+    let given = [("model", "base_model", model), ("task", "task", task)];
+    let fields = [("method", "method"), ("rank", "r"), ("alpha", "alpha"), ("targets", "targets"), ("max_length", "max_length")];
+    let named = given.map(|(field, key, flag)| (field, flag.map(str::to_string).or_else(|| metadata.get(key).cloned())));
+    let read = fields.map(|(field, key)| (field, metadata.get(key).map(|v| v.replace(',', "+"))));
+    for (name, value) in named.into_iter().chain(read) {
+        match (crate::spec::Field::find(name), value) {
+            (Some(field), Some(value)) => field.set(&mut spec, &value)?,
+            (_, None) if name != "max_length" => {
+                let what = format!("its metadata does not name its {name}");
+                return Err(checkpoint::CheckpointError::Content { path: path.into(), what }.into());
+            }
+            _ => {}
+        }
+    }
+    Ok(spec)
+}

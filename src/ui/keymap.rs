@@ -1,0 +1,113 @@
+//! The table of keys: the only place where keys and actions meet. The context line and the help overlay are made from it.
+
+use super::action::Action;
+use super::screen::Kind;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+/// Keys that mean an action, where they do, and what to call it.
+pub struct Binding {
+    pub keys: &'static [&'static str],
+    pub action: Action,
+    /// Screens on which it holds; empty: all.
+    pub on: &'static [Kind],
+    pub help: &'static str,
+    /// A word for the context line; empty: not shown there.
+    pub short: &'static str,
+}
+
+const fn key(
+    keys: &'static [&'static str],
+    action: Action,
+    on: &'static [Kind],
+    help: &'static str,
+    short: &'static str,
+) -> Binding {
+    Binding { keys, action, on, help, short }
+}
+
+use Kind::{Figure1, Launch, Run, Runs};
+
+/// Every key. A screen's own meaning stands before the general one.
+pub static KEYS: &[Binding] = &[
+    key(&["enter"], Action::Open, &[Runs], "open the selected run", "open"),
+    key(&["d"], Action::Demo, &[Runs], "launch the demo", "demo"),
+    key(&["/"], Action::Filter, &[Runs], "filter: words, task:cola, method:lora, status:failed, -word, lr>=1e-3, |", "filter"),
+    key(&["s"], Action::NextSort, &[Runs], "sort by the next column", "sort"),
+    key(&["S"], Action::ReverseSort, &[Runs], "reverse the sorting", ""),
+    key(&["x"], Action::Stop, &[Runs, Run], "stop and save the run (resumable)", "stop"),
+    key(&["p"], Action::Pause, &[Runs, Run], "pause the run", "pause"),
+    key(&["r"], Action::Resume, &[Runs, Run], "resume a paused, stopped, interrupted or failed run", "resume"),
+    key(&["X"], Action::Cancel, &[Runs], "cancel the run (asks)", ""),
+    key(&["D"], Action::Delete, &[Runs], "delete the run and its files (asks)", ""),
+    key(&["tab"], Action::NextPane, &[Run], "next pane", "pane"),
+    key(&["backtab"], Action::PreviousPane, &[Run], "previous pane", ""),
+    key(&["L"], Action::LogScale, &[Run], "logarithmic loss axis", "log"),
+    key(&["S"], Action::Smoothing, &[Run], "smoothing of the loss: 0, 0.5, 0.9, 0.97, 0.99", "smooth"),
+    key(&["X"], Action::Horizontal, &[Run], "horizontal axis: step or epoch", "x axis"),
+    key(&["["], Action::EarlierStep, &[Run], "layer norms at the record before", "scrub"),
+    key(&["]"], Action::LaterStep, &[Run], "layer norms at the record after", ""),
+    key(&["t"], Action::Target, &[Figure1], "adapted matrix: mean of all, query, value, ...", "target"),
+    key(&["m"], Action::Norm, &[Figure1], "norm of W0: Frobenius or entrywise L1", "norm"),
+    key(&["R"], Action::Reverse, &[Figure1], "reverse the difference", "reverse"),
+    key(&["b"], Action::Pick, &[Figure1], "runs shown: best, last, mean", "runs"),
+    key(&["e"], Action::Export, &[Run, Figure1], "export what is shown as PNG", "export"),
+    key(&["enter", "ctrl-s"], Action::Submit, &[Launch], "launch", "launch"),
+    key(&["ctrl-p"], Action::Preset, &[Launch], "next preset: demo, paper", "preset"),
+    key(&["tab", "down"], Action::Down, &[Launch], "next field", ""),
+    key(&["backtab", "up"], Action::Up, &[Launch], "previous field", ""),
+    key(&["a"], Action::NewRun, &[], "launch a new run", "new"),
+    key(&["k", "up"], Action::Up, &[], "up", ""),
+    key(&["j", "down"], Action::Down, &[], "down", ""),
+    key(&["h", "left"], Action::Left, &[], "left", ""),
+    key(&["l", "right"], Action::Right, &[], "right", ""),
+    key(&["g", "home"], Action::Top, &[], "first", ""),
+    key(&["G", "end"], Action::Bottom, &[], "last", ""),
+    key(&["ctrl-u", "pageup"], Action::HalfUp, &[], "half a page up", ""),
+    key(&["ctrl-d", "pagedown"], Action::HalfDown, &[], "half a page down", ""),
+    key(&["1"], Action::Screen('1'), &[], "table of runs", ""),
+    key(&["2"], Action::Screen('2'), &[], "one run", ""),
+    key(&["4"], Action::Screen('4'), &[], "Figure 1", ""),
+    key(&["6"], Action::Screen('6'), &[], "launch form", ""),
+    key(&["esc"], Action::Back, &[], "back", ""),
+    key(&["?"], Action::Help, &[], "this help", "help"),
+    key(&["q", "ctrl-c"], Action::Quit, &[], "quit (asks while runs are active)", "quit"),
+];
+
+/// The action of a key on a screen.
+pub fn action(event: KeyEvent, screen: Kind) -> Option<Action> {
+    let name = name(event)?;
+    let holds = |b: &&Binding| (b.on.is_empty() || b.on.contains(&screen)) && b.keys.contains(&name.as_str());
+    let own = KEYS.iter().filter(|b| !b.on.is_empty()).find(holds);
+    own.or_else(|| KEYS.iter().filter(|b| b.on.is_empty()).find(holds)).map(|b| b.action)
+}
+
+/// Bindings that hold on a screen, its own first.
+pub fn on(screen: Kind) -> impl Iterator<Item = &'static Binding> {
+    let own = KEYS.iter().filter(move |b| b.on.contains(&screen));
+    own.chain(KEYS.iter().filter(|b| b.on.is_empty()))
+}
+
+/// A key as the table writes it.
+pub fn name(event: KeyEvent) -> Option<String> {
+    let base = match event.code {
+        KeyCode::Char(' ') => "space".into(),
+        KeyCode::Char(c) => c.to_string(),
+        KeyCode::Enter => "enter".into(),
+        KeyCode::Esc => "esc".into(),
+        KeyCode::Tab => "tab".into(),
+        KeyCode::BackTab => "backtab".into(),
+        KeyCode::Backspace => "backspace".into(),
+        KeyCode::Delete => "delete".into(),
+        KeyCode::Up => "up".into(),
+        KeyCode::Down => "down".into(),
+        KeyCode::Left => "left".into(),
+        KeyCode::Right => "right".into(),
+        KeyCode::Home => "home".into(),
+        KeyCode::End => "end".into(),
+        KeyCode::PageUp => "pageup".into(),
+        KeyCode::PageDown => "pagedown".into(),
+        _ => return None,
+    };
+    let ctrl = event.modifiers.contains(KeyModifiers::CONTROL);
+    Some(if ctrl { format!("ctrl-{base}") } else { base })
+}

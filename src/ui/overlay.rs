@@ -1,0 +1,71 @@
+//! What frames every screen: the title, key and status lines, the help and the questions.
+
+use super::keymap;
+use super::screen::Kind;
+use super::text::{fit, harmless};
+use super::theme::Theme;
+use crate::view::Message;
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Flex, Layout, Rect};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, Clear, Paragraph, Wrap};
+
+pub(super) fn title_line(frame: &mut Frame, area: Rect, tabs: &[(char, &str, bool)], load: &str, theme: &Theme) {
+    let mut spans = vec![Span::styled(" eigenscope ", theme.title())];
+    for (digit, name, current) in tabs {
+        let style = if *current { theme.selected() } else { theme.faint() };
+        spans.push(Span::styled(format!(" {digit} {name} "), style));
+    }
+    let left = Line::from(spans);
+    let used = left.width() as u16;
+    frame.render_widget(left, area);
+    let text = format!("{load}   ? help ");
+    let room = area.width.saturating_sub(used + 1);
+    let shown = if text.chars().count() as u16 <= room { text } else { "? help ".into() };
+    let right = Line::styled(fit(&shown, room as usize), theme.faint()).right_aligned();
+    frame.render_widget(right, Rect { x: area.x + used, width: area.width - used.min(area.width), ..area });
+}
+
+pub(super) fn key_line(frame: &mut Frame, area: Rect, screen: Kind, theme: &Theme) {
+    let mut spans = Vec::new();
+    for binding in keymap::on(screen).filter(|b| !b.short.is_empty()) {
+        spans.push(Span::styled(format!(" {}", binding.keys[0]), theme.title()));
+        spans.push(Span::raw(format!(" {} ", binding.short)));
+    }
+    frame.render_widget(Line::from(spans), area);
+}
+
+pub(super) fn status_line(frame: &mut Frame, area: Rect, message: Option<&Message>, theme: &Theme) {
+    if let Some(message) = message {
+        let style = if message.error { theme.error() } else { theme.faint() };
+        frame.render_widget(Line::styled(format!(" {}", harmless(&message.text)), style), area);
+    }
+}
+
+pub(super) fn help(frame: &mut Frame, area: Rect, screen: Kind, scroll: u16, theme: &Theme) {
+    let line = |b: &keymap::Binding| {
+        Line::from(vec![Span::styled(format!("{:>16}  ", b.keys.join(" ")), theme.title()), Span::raw(b.help)])
+    };
+    let lines: Vec<Line> = keymap::on(screen).map(line).collect();
+    let height = (lines.len() as u16 + 2).min(area.height);
+    let place = centred(area, 76.min(area.width), height);
+    let most = (lines.len() as u16 + 2).saturating_sub(height);
+    let title = if most > 0 { " Keys (j k scroll, any other key closes) " } else { " Keys (any key closes) " };
+    let block = Block::bordered().title(Span::styled(title, theme.title()));
+    frame.render_widget(Clear, place);
+    frame.render_widget(Paragraph::new(lines).scroll((scroll.min(most), 0)).block(block), place);
+}
+
+pub(super) fn question(frame: &mut Frame, area: Rect, text: &str, keys: &str, theme: &Theme) {
+    let place = centred(area, 70.min(area.width), 6.min(area.height));
+    let lines = vec![Line::raw(text.to_string()), Line::raw(""), Line::styled(keys.to_string(), theme.title())];
+    frame.render_widget(Clear, place);
+    let block = Block::bordered().border_style(theme.focused());
+    frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: true }).block(block), place);
+}
+
+fn centred(area: Rect, width: u16, height: u16) -> Rect {
+    let [line] = Layout::vertical([Constraint::Length(height)]).flex(Flex::Center).areas(area);
+    let [place] = Layout::horizontal([Constraint::Length(width)]).flex(Flex::Center).areas(line);
+    place
+}

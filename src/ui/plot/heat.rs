@@ -1,0 +1,121 @@
+//! Heatmap cells: colour and, where wide enough, the number; shades without colours; slashes where there is no value.
+
+use crate::figure::colour::ink_on;
+use crate::figure::ticks::compact;
+use crate::figure::{Panel, Range, Scale};
+use crate::ui::text::fit;
+use crate::ui::theme::Theme;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
+
+/// Densities for terminals without colour, from the low to the high end.
+const SHADES: [&str; 5] = [" ", "░", "▒", "▓", "█"];
+
+pub(super) fn draw(
+    panel: &Panel,
+    cells: &[Vec<Option<f64>>],
+    scale: &Scale,
+    cursor: Option<(usize, usize)>,
+    area: Rect,
+    buf: &mut Buffer,
+    theme: &Theme,
+) {
+    if area.height < 3 || area.width < 8 || cells.is_empty() {
+        return;
+    }
+    let (Range::Names(rows), Range::Names(columns)) = (&panel.y.range, &panel.x.range) else { return };
+    let gutter = rows.iter().map(|n| n.chars().count()).max().unwrap_or(0).min(8) as u16 + 1;
+    let style = if cursor.is_some() { theme.focused() } else { theme.title() };
+    buf.set_string(area.x, area.y, fit(&panel.title, area.width as usize), style);
+    let own_scale = panel.scale.is_some() && area.height > 5;
+    let body = Rect {
+        x: area.x + gutter,
+        y: area.y + 1,
+        width: area.width.saturating_sub(gutter),
+        height: area.height - 2 - u16::from(own_scale),
+    };
+    if body.width == 0 || body.height == 0 {
+        return;
+    }
+    // With fewer lines than layers the window follows the cursor.
+    let tall = (body.height as usize / cells.len()).clamp(1, 2) as u16;
+    let shown = (body.height / tall) as usize;
+    let first = cursor.map_or(0, |(row, _)| row.saturating_sub(shown.saturating_sub(1)));
+    let left = |j: usize| body.x + (body.width as usize * j / columns.len().max(1)) as u16;
+    for (line, i) in (first..cells.len()).take(shown).enumerate() {
+        let y = body.y + line as u16 * tall;
+        buf.set_string(area.x, y, fit(&rows[i], gutter as usize - 1), theme.faint());
+        for (j, value) in cells[i].iter().enumerate() {
+            let width = left(j + 1) - left(j);
+            let here = cursor == Some((i, j));
+            for dy in 0..tall {
+                cell(*value, scale, here, dy == 0, Rect { x: left(j), y: y + dy, width, height: 1 }, buf, theme);
+            }
+        }
+    }
+    let labels = body.y + (cells.len() - first).min(shown) as u16 * tall;
+    for (j, name) in columns.iter().enumerate() {
+        let width = (left(j + 1) - left(j)) as usize;
+        buf.set_string(left(j), labels, fit(name, width.saturating_sub(1).max(1)), theme.faint());
+    }
+    if own_scale {
+        let place = Rect { x: body.x, y: labels + 1, width: body.width, height: 1 };
+        if place.y < area.y + area.height {
+            scale_line(scale, place, buf, theme);
+        }
+    }
+}
+
+fn cell(value: Option<f64>, scale: &Scale, here: bool, first: bool, r: Rect, buf: &mut Buffer, theme: &Theme) {
+    let width = r.width as usize;
+    let Some((value, rgb)) = value.and_then(|v| scale.colour(v).map(|rgb| (v, rgb))) else {
+        let text = if here { format!("{:^width$}", "[ ]") } else { "╱".repeat(width) };
+        buf.set_string(r.x, r.y, fit(&text, width), theme.faint());
+        return;
+    };
+    let number = compact(value);
+    let text = match (width >= number.len() + 1 && first, here && first) {
+        (true, true) if width >= number.len() + 2 => format!("{:^width$}", format!("[{number}]")),
+        (true, _) => format!("{number:^width$}"),
+        (false, true) => format!("{:^width$}", "◆"),
+        (false, false) => " ".repeat(width),
+    };
+    let style = match theme.colour(rgb) {
+        Some(background) => {
+            let style = Style::new().bg(background);
+            theme.colour(ink_on(rgb)).map_or(style, |ink| style.fg(ink))
+        }
+        None => Style::new(),
+    };
+    let style = if here { style.add_modifier(Modifier::BOLD | Modifier::UNDERLINED) } else { style };
+    buf.set_string(r.x, r.y, fit(&text, width), style);
+    if theme.colour(rgb).is_none() && text.trim().is_empty() {
+        let share = ((value - scale.low) / (scale.high - scale.low)).clamp(0.0, 1.0);
+        let shade = SHADES[(share * (SHADES.len() - 1) as f64).round() as usize];
+        buf.set_string(r.x, r.y, shade.repeat(width), style);
+    }
+}
+
+/// The scale's ends with its colours between them.
+pub(super) fn scale_line(scale: &Scale, area: Rect, buf: &mut Buffer, theme: &Theme) {
+    let (low, high) = (compact(scale.low), compact(scale.high));
+    let label = if area.width > 60 { format!(" {}", scale.label) } else { String::new() };
+    let bar = (area.width as usize).saturating_sub(low.len() + high.chars().count() + label.chars().count() + 2).min(60);
+    if bar < 4 {
+        return;
+    }
+    buf.set_string(area.x, area.y, format!("{low} "), theme.faint());
+    let start = area.x + low.len() as u16 + 1;
+    for i in 0..bar {
+        let share = (i as f64 + 0.5) / bar as f64;
+        if let Some(rgb) = scale.colour(scale.low + share * (scale.high - scale.low)) {
+            let (text, style) = match theme.colour(rgb) {
+                Some(colour) => (" ", Style::new().bg(colour)),
+                None => (SHADES[(share * (SHADES.len() - 1) as f64).round() as usize], Style::new()),
+            };
+            buf.set_string(start + i as u16, area.y, text, style);
+        }
+    }
+    buf.set_string(start + bar as u16, area.y, format!(" {high}{label}"), theme.faint());
+}

@@ -1,0 +1,73 @@
+//! What a screen is; [`all`] lists them. A screen draws from the view and turns actions into effects; it does no input or output.
+
+mod figure1;
+mod launch;
+mod run;
+mod runs;
+
+use super::Choices;
+use super::action::Action;
+use super::theme::Theme;
+use crate::event::RunId;
+use crate::view::{Interest, Request, View};
+use crossterm::event::KeyEvent;
+use ratatui::Frame;
+use ratatui::layout::Rect;
+
+/// Names of the screens, for the table of keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    Runs,
+    Run,
+    Figure1,
+    Launch,
+}
+
+/// What an action leads to beyond the screen itself.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    None,
+    Go(Kind),
+    Open(RunId),
+    Ask(Request),
+    /// Ask the person first.
+    Confirm { question: String, request: Request },
+    Say(String),
+}
+
+/// What a screen may look at while it draws or acts.
+pub struct Scene<'a> {
+    pub view: &'a View,
+    pub theme: &'a Theme,
+    /// The run that is open, if any.
+    pub open: Option<&'a RunId>,
+}
+
+pub trait Screen {
+    fn kind(&self) -> Kind;
+    /// The key that shows it.
+    fn digit(&self) -> char;
+    fn title(&self) -> &'static str;
+    /// What it wants to see, at this many columns.
+    fn interest(&self, open: Option<&RunId>, width: u16) -> Interest;
+    fn act(&mut self, action: Action, scene: &Scene) -> Effect;
+    fn draw(&self, frame: &mut Frame, area: Rect, scene: &Scene);
+
+    /// Takes raw keys, for typing; true where it used the key.
+    fn typed(&mut self, _: KeyEvent) -> bool {
+        false
+    }
+
+    /// Pasted text, where something is being typed.
+    fn pasted(&mut self, _: &str) {}
+}
+
+/// Every screen, in the order of its digits.
+pub fn all(choices: &Choices) -> Vec<Box<dyn Screen>> {
+    vec![
+        Box::new(runs::RunsScreen::default()),
+        Box::new(run::RunScreen::default()),
+        Box::new(figure1::Figure1Screen::default()),
+        Box::new(launch::LaunchScreen::new(choices.clone())),
+    ]
+}

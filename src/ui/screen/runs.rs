@@ -1,0 +1,298 @@
+//! The table of all runs, live, with a preview of the selected one.
+
+use super::{Effect, Kind, Scene, Screen};
+use crate::chart::{self, ChartOptions, Subject};
+use crate::event::{Control, RunId, Status};
+use crate::record::RunSummary;
+use crate::ui::action::Action;
+use crate::ui::filter::Filter;
+use crate::ui::plot;
+use crate::ui::text::{duration, fit, harmless, number};
+use crate::ui::theme::Theme;
+use crate::view::{Interest, Request, View};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, Cell, Paragraph, Row, Table, TableState, Wrap};
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+#[derive(Default)]
+pub struct RunsScreen {
+    /// Kept by id, so that it stays while runs come and go.
+    selected: Option<RunId>,
+    sort: usize,
+    reversed: bool,
+    filter: String,
+    typing: bool,
+}
+
+/// A column: title, width, text, and order where the column can be sorted by.
+struct Column {
+    title: &'static str,
+    width: u16,
+    text: fn(&RunSummary) -> String,
+    order: fn(&RunSummary, &RunSummary) -> Ordering,
+}
+
+fn numbers(a: Option<f64>, b: Option<f64>) -> Ordering {
+    // The largest first; what is missing last.
+    b.unwrap_or(f64::NEG_INFINITY).total_cmp(&a.unwrap_or(f64::NEG_INFINITY))
+}
+
+/// The order of the first column is the view's own: newest first.
+const COLUMNS: &[Column] = &[
+    Column { title: "status", width: 13, text: status, order: |a, b| b.created.total_cmp(&a.created) },
+    Column { title: "name", width: 22, text: |r| harmless(&r.name), order: |a, b| a.name.cmp(&b.name) },
+    Column { title: "task", width: 6, text: |r| r.spec.task.clone(), order: |a, b| a.spec.task.cmp(&b.spec.task) },
+    Column { title: "method", width: 8, text: |r| r.spec.method.clone(), order: |a, b| a.spec.method.cmp(&b.spec.method) },
+    Column { title: "best", width: 7, text: |r| number(r.best, 4), order: |a, b| numbers(a.best, b.best) },
+    Column { title: "loss", width: 7, text: |r| number(r.loss, 4), order: |a, b| numbers(b.loss, a.loss) },
+    Column { title: "epoch", width: 8, text: epoch, order: |a, b| b.epoch.total_cmp(&a.epoch) },
+    Column { title: "time", width: 7, text: |r| duration(r.seconds), order: |a, b| b.seconds.total_cmp(&a.seconds) },
+    Column { title: "lr", width: 6, text: |r| format!("{:.0e}", r.spec.lr), order: |a, b| b.spec.lr.total_cmp(&a.spec.lr) },
+    Column { title: "seed", width: 5, text: |r| r.spec.seed.to_string(), order: |a, b| a.spec.seed.cmp(&b.spec.seed) },
+    Column { title: "λ̄", width: 6, text: |r| number(r.lambda.filter(|_| r.spec.method != "lora"), 3), order: |a, b| numbers(a.lambda, b.lambda) },
+    Column { title: "params", width: 8, text: |r| r.facts.adapter_parameters.to_string(), order: |a, b| b.facts.adapter_parameters.cmp(&a.facts.adapter_parameters) },
+    Column { title: "id", width: 7, text: |r| r.id.to_string(), order: |a, b| b.id.cmp(&a.id) },
+];
+
+fn status(run: &RunSummary) -> String {
+    let percent = || format!("{:.0}%", 100.0 * run.progress());
+    match run.status {
+        Status::Queued => "· queued".into(),
+        Status::Running => format!("▶ {}", percent()),
+        Status::Paused => format!("‖ {} paused", percent()),
+        Status::Done => "✓ done".into(),
+        Status::Stopped => format!("■ {} saved", percent()),
+        Status::Cancelled => "✗ cancelled".into(),
+        Status::Failed => "! failed".into(),
+        Status::Interrupted => "↯ interrupted".into(),
+    }
+}
+
+fn epoch(run: &RunSummary) -> String {
+    format!("{:.1}/{}", run.epoch, run.spec.epochs)
+}
+
+pub(super) fn status_style(status: Status, theme: &Theme) -> Style {
+    match status {
+        Status::Running | Status::Done => theme.good(),
+        Status::Failed => theme.error(),
+        Status::Interrupted | Status::Paused => theme.warning(),
+        _ => theme.faint(),
+    }
+}
+
+impl RunsScreen {
+    fn rows<'a>(&self, view: &'a View) -> Vec<&'a Arc<RunSummary>> {
+        let filter = Filter::parse(&self.filter);
+        let mut rows: Vec<&Arc<RunSummary>> = view.runs.iter().filter(|r| filter.holds(r)).collect();
+        if self.sort > 0 {
+            rows.sort_by(|a, b| (COLUMNS[self.sort].order)(a, b));
+        }
+        if self.reversed {
+            rows.reverse();
+        }
+        rows
+    }
+
+    fn position(&self, rows: &[&Arc<RunSummary>]) -> usize {
+        let at = self.selected.as_ref().and_then(|id| rows.iter().position(|r| &r.id == id));
+        at.unwrap_or(0)
+    }
+
+    fn ask(&self, run: &RunSummary, action: Action) -> Effect {
+        let control = |control| Effect::Ask(Request::Control(run.id.clone(), control));
+        let confirm = |question: String, request| Effect::Confirm { question, request };
+        match action {
+            Action::Stop => control(Control::Stop),
+            Action::Pause => control(Control::Pause),
+            Action::Resume if run.status.is_live() => control(Control::Resume),
+            Action::Resume => Effect::Ask(Request::Requeue(run.id.clone())),
+            Action::Cancel => confirm(
+                format!("cancel {} ({})? it cannot be resumed", run.id, harmless(&run.name)),
+                Request::Control(run.id.clone(), Control::Cancel),
+            ),
+            Action::Delete => confirm(
+                format!("delete {} ({}) with its files?", run.id, harmless(&run.name)),
+                Request::Delete(run.id.clone()),
+            ),
+            _ => Effect::None,
+        }
+    }
+
+    fn draw_table(&self, frame: &mut Frame, area: Rect, scene: &Scene, rows: &[&Arc<RunSummary>]) {
+        let mut shown: Vec<&Column> = Vec::new();
+        let mut used = 4;
+        for column in COLUMNS {
+            if used + column.width + 1 <= area.width {
+                used += column.width + 1;
+                shown.push(column);
+            }
+        }
+        let spare = area.width.saturating_sub(used).min(20);
+        let arrow = if self.reversed { "▴" } else { "▾" };
+        let title = |c: &&Column| {
+            let sorted = std::ptr::eq(*c, &COLUMNS[self.sort]);
+            if sorted { format!("{}{arrow}", c.title) } else { c.title.to_string() }
+        };
+        let header = Row::new(shown.iter().map(title)).style(scene.theme.faint());
+        let widths = shown.iter().map(|c| Constraint::Length(if c.title == "name" { c.width + spare } else { c.width }));
+        // Only the lines around the selection become cells: a table of ten thousand runs costs as much as one of fifty.
+        let at = self.position(rows);
+        let height = area.height.saturating_sub(3).max(1) as usize;
+        let first = at.saturating_sub(height / 2).min(rows.len().saturating_sub(height));
+        let lines = rows.iter().skip(first).take(height).map(|run| {
+            Row::new(shown.iter().map(|c| {
+                let style = if c.title == "status" { status_style(run.status, scene.theme) } else { Style::new() };
+                Cell::from((c.text)(run)).style(style)
+            }))
+        });
+        let count = format!(" Runs ({}/{}) ", rows.len(), scene.view.runs.len());
+        let filter = match (self.typing, self.filter.is_empty()) {
+            (true, _) => format!("/{}▏", self.filter),
+            (false, true) => String::new(),
+            (false, false) => format!("/{} ", self.filter),
+        };
+        let block = Block::bordered().title(Line::from(vec![
+            Span::styled(count, scene.theme.title()),
+            Span::styled(harmless(&filter), scene.theme.focused()),
+        ]));
+        let table = Table::new(lines, widths)
+            .header(header)
+            .block(block)
+            .row_highlight_style(scene.theme.selected())
+            .highlight_symbol("> ");
+        let mut state = TableState::new().with_selected((!rows.is_empty()).then(|| at - first));
+        frame.render_stateful_widget(table, area, &mut state);
+    }
+}
+
+impl Screen for RunsScreen {
+    fn kind(&self) -> Kind {
+        Kind::Runs
+    }
+
+    fn digit(&self) -> char {
+        '1'
+    }
+
+    fn title(&self) -> &'static str {
+        "Runs"
+    }
+
+    fn interest(&self, _: Option<&RunId>, width: u16) -> Interest {
+        Interest { open: self.selected.clone(), width: width as usize, ..Interest::default() }
+    }
+
+    fn act(&mut self, action: Action, scene: &Scene) -> Effect {
+        let rows = self.rows(scene.view);
+        let at = self.position(&rows);
+        let last = rows.len().saturating_sub(1);
+        let go = match action {
+            Action::Up => at.saturating_sub(1),
+            Action::Down => (at + 1).min(last),
+            Action::HalfUp => at.saturating_sub(10),
+            Action::HalfDown => (at + 10).min(last),
+            Action::Top => 0,
+            Action::Bottom => last,
+            Action::NextSort => {
+                self.sort = (self.sort + 1) % COLUMNS.len();
+                return Effect::None;
+            }
+            Action::ReverseSort => {
+                self.reversed = !self.reversed;
+                return Effect::None;
+            }
+            Action::Filter => {
+                self.typing = true;
+                return Effect::None;
+            }
+            Action::Back => {
+                self.filter.clear();
+                return Effect::None;
+            }
+            Action::Demo => return Effect::Ask(Request::Demo),
+            Action::Open if rows.is_empty() && scene.view.runs.is_empty() => return Effect::Ask(Request::Demo),
+            Action::Open => return rows.get(at).map_or(Effect::None, |r| Effect::Open(r.id.clone())),
+            _ => return rows.get(at).map_or(Effect::None, |run| self.ask(run, action)),
+        };
+        self.selected = rows.get(go).map(|r| r.id.clone());
+        Effect::None
+    }
+
+    fn typed(&mut self, key: KeyEvent) -> bool {
+        if !self.typing {
+            return false;
+        }
+        match key.code {
+            KeyCode::Enter => self.typing = false,
+            KeyCode::Esc => {
+                self.typing = false;
+                self.filter.clear();
+            }
+            KeyCode::Backspace => drop(self.filter.pop()),
+            KeyCode::Char('u') if key.modifiers.contains(KeyModifiers::CONTROL) => self.filter.clear(),
+            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => return false,
+            KeyCode::Char(c) => self.filter.push(c),
+            _ => return false,
+        }
+        true
+    }
+
+    fn pasted(&mut self, text: &str) {
+        if self.typing {
+            self.filter.extend(text.chars().filter(|c| !c.is_control()));
+        }
+    }
+
+    fn draw(&self, frame: &mut Frame, area: Rect, scene: &Scene) {
+        if scene.view.runs.is_empty() {
+            return welcome(frame, area, scene.theme);
+        }
+        let rows = self.rows(scene.view);
+        let preview = if area.height >= 24 { area.height * 2 / 5 } else { 0 };
+        let [table, below] = Layout::vertical([Constraint::Min(4), Constraint::Length(preview)]).areas(area);
+        self.draw_table(frame, table, scene, &rows);
+        let selected = rows.get(self.position(&rows)).map(|r| &r.id);
+        let detail = scene.view.open.as_ref().filter(|d| Some(&d.summary.id) == selected);
+        if let (true, Some(detail)) = (preview > 4, detail) {
+            let [left, right] = Layout::horizontal([Constraint::Fill(1); 2]).areas(below);
+            for (id, place) in [("loss", left), ("score", right)] {
+                let Some(chart) = chart::find(id) else { continue };
+                let block = Block::bordered().title(Span::styled(format!(" {} ", chart.title()), scene.theme.title()));
+                let inner = block.inner(place);
+                frame.render_widget(block, place);
+                match chart.figure(&Subject::Run(detail), &ChartOptions::default()) {
+                    Ok(figure) => plot::draw(&figure, None, inner, frame.buffer_mut(), scene.theme),
+                    Err(error) => frame.render_widget(Paragraph::new(error.to_string()).style(scene.theme.faint()), inner),
+                }
+            }
+        }
+    }
+}
+
+fn welcome(frame: &mut Frame, area: Rect, theme: &Theme) {
+    let key = |k: &'static str, text: &'static str| {
+        Line::from(vec![Span::styled(format!("  {k:7}"), theme.title()), Span::raw(text)])
+    };
+    let text = vec![
+        Line::styled("No runs yet.", theme.title()),
+        Line::raw(""),
+        key("enter", "start the demo: SymLoRA and LoRA on SST-2 (10 epochs, lr 5e-3, batch 32), then on the other"),
+        Line::raw("         seven GLUE tasks (3 epochs each), with a small embedded encoder and embedded rows"),
+        key("a", "launch a run of your own"),
+        key("4", "Figure 1, filling as the demo's runs end"),
+        key("?", "all keys"),
+        Line::raw(""),
+        Line::styled(
+            fit("The demo shows the program at work on any machine; its scores are not GLUE scores. For science, use roberta-base.", 300),
+            theme.faint(),
+        ),
+    ];
+    let block = Block::bordered().title(Span::styled(" Welcome to eigenscope ", theme.title()));
+    frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: false }).block(block), area);
+}
