@@ -1,7 +1,14 @@
 //! The training loop and what it asks of a device. Gives events to a sink; does not know where they go.
 
+pub mod autograd;
+pub mod optim;
+pub mod schedule;
+
+use crate::adapter::AdapterError;
+use crate::analysis::AnalysisError;
 use crate::data::Batch;
 use crate::event::LayerNorm;
+use crate::model::ModelError;
 
 /// Which part of the model a trainable tensor belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +77,16 @@ pub enum BackendError {
     Shape { tensor: String, found: Vec<usize>, expected: Vec<usize> },
     #[error("{0}: not in the saved state")]
     Missing(String),
+    #[error("{0}: the model in training has no such tensor")]
+    Unknown(String),
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    #[error(transparent)]
+    Adapter(#[from] AdapterError),
+    #[error(transparent)]
+    Analysis(#[from] AnalysisError),
+    #[error("batch: found {found}, expected {expected}")]
+    Batch { found: String, expected: String },
 }
 
 /// What the loop is to do now; read between two batches.
