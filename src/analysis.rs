@@ -88,11 +88,7 @@ impl Factors {
         if fits {
             Ok(Self { u, v, d })
         } else {
-            Err(AnalysisError::Ranks {
-                u: (u.rows, u.columns),
-                v: (v.rows, v.columns),
-                d: d.map(|d| d.len()),
-            })
+            Err(AnalysisError::Ranks { u: (u.rows, u.columns), v: (v.rows, v.columns), d: d.map(|d| d.len()) })
         }
     }
 }

@@ -70,7 +70,8 @@ fn merged_equals_adapted() {
             Matrix::new(&t.shape, values(t)).ok()
         };
         let mut merged = backend(&checkpoint, &RunSpec { method: "full".into(), ..spec.clone() });
-        let mut weights: Vec<NamedTensor> = tensors.iter().filter(|t| t.name.starts_with("classifier")).cloned().collect();
+        let mut weights: Vec<NamedTensor> =
+            tensors.iter().filter(|t| t.name.starts_with("classifier")).cloned().collect();
         let n = checkpoint.config.hidden_size;
         for layer in 0..checkpoint.config.num_hidden_layers {
             for target in &spec.targets {
@@ -148,7 +149,9 @@ fn dropout_is_a_function_of_seed_and_step() {
         let mut backend = backend(&checkpoint, &spec);
         // Another seed starts from another head, so one head is set for all.
         let head = now(&backend).into_iter().filter(|t| t.name.starts_with("classifier")).map(|t| {
-            let values = Values::F64(Stream::new(1, 0, eigenscope::random::site_of(&t.name)).normal(0.1, t.shape.iter().product()));
+            let values = Values::F64(
+                Stream::new(1, 0, eigenscope::random::site_of(&t.name)).normal(0.1, t.shape.iter().product()),
+            );
             NamedTensor { values, ..t }
         });
         backend.load(&head.collect::<Vec<_>>()).expect("a head");

@@ -68,7 +68,10 @@ fn a_folder_is_checked_file_by_file() {
     fs::write(&weights, &whole).expect("written");
     let config = path.join("config.json");
     fs::write(&config, CONFIG.replace("\"intermediate_size\": 512", "\"intermediate_size\": 256")).expect("written");
-    says(&load(&path).expect_err("another shape").to_string(), &["intermediate.dense.weight", "[512, 128]", "[256, 128]"]);
+    says(
+        &load(&path).expect_err("another shape").to_string(),
+        &["intermediate.dense.weight", "[512, 128]", "[256, 128]"],
+    );
     fs::write(&config, CONFIG.replace("\"num_hidden_layers\": 6", "\"num_hidden_layers\": 7")).expect("written");
     says(&load(&path).expect_err("a layer too few").to_string(), &["encoder.layer.6", "missing"]);
     fs::remove_file(&config).expect("removed");
@@ -77,7 +80,8 @@ fn a_folder_is_checked_file_by_file() {
 
 /// A file of one tensor.
 fn file(name: &str, dtype: &str, bytes: &[u8], count: usize) -> Vec<u8> {
-    let header = format!("{{\"{name}\":{{\"dtype\":\"{dtype}\",\"shape\":[{count}],\"data_offsets\":[0,{}]}}}}", bytes.len());
+    let header =
+        format!("{{\"{name}\":{{\"dtype\":\"{dtype}\",\"shape\":[{count}],\"data_offsets\":[0,{}]}}}}", bytes.len());
     let padded = format!("{header:width$}", width = header.len().div_ceil(8) * 8);
     [&(padded.len() as u64).to_le_bytes(), padded.as_bytes(), bytes].concat()
 }

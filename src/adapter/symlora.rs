@@ -31,12 +31,7 @@ impl Method for SymLora {
         check_rank(matrix, output, input, rank)?;
         let std = 1.0 / (input as f64).sqrt();
         Ok(vec![
-            AdapterParameter {
-                suffix: "symlora_Q",
-                shape: vec![input, rank],
-                init: Init::Normal { std },
-                decay: true,
-            },
+            AdapterParameter { suffix: "symlora_Q", shape: vec![input, rank], init: Init::Normal { std }, decay: true },
             AdapterParameter { suffix: "symlora_L", shape: vec![rank], init: Init::Zeros, decay: false },
             AdapterParameter { suffix: "symlora_lambda", shape: vec![1], init: Init::Ones, decay: false },
         ])

@@ -41,8 +41,11 @@ pub struct Config {
 impl Config {
     /// Reads `config.json`. Errors name the architecture or the field, what was found and what is expected.
     pub fn parse(text: &str) -> Result<Self, ModelError> {
-        let json: Value = serde_json::from_str(text)
-            .map_err(|e| ModelError::Config { field: "config.json".into(), found: e.to_string(), expected: "JSON".into() })?;
+        let json: Value = serde_json::from_str(text).map_err(|e| ModelError::Config {
+            field: "config.json".into(),
+            found: e.to_string(),
+            expected: "JSON".into(),
+        })?;
         let family = match json.get("model_type").and_then(Value::as_str) {
             Some("roberta") => Family::Roberta,
             Some("bert") => Family::Bert,
@@ -91,12 +94,16 @@ impl Config {
             attention_probs_dropout_prob: share(&json, "attention_probs_dropout_prob", 0.1)?,
             classifier_dropout: share(&json, "classifier_dropout", hidden_dropout_prob)?,
         };
-        if config.hidden_size % config.num_attention_heads != 0 {
+        if !config.hidden_size.is_multiple_of(config.num_attention_heads) {
             let expected = format!("a divisor of hidden_size {}", config.hidden_size);
             return Err(wrong(&json, "num_attention_heads", &expected));
         }
         if config.max_tokens() == 0 {
-            return Err(wrong(&json, "max_position_embeddings", "room for at least one token after the pad's position"));
+            return Err(wrong(
+                &json,
+                "max_position_embeddings",
+                "room for at least one token after the pad's position",
+            ));
         }
         Ok(config)
     }
@@ -173,8 +180,9 @@ fn size(json: &Value, field: &str) -> Result<usize, ModelError> {
 fn share(json: &Value, field: &str, absent: f64) -> Result<f64, ModelError> {
     match json.get(field) {
         None | Some(Value::Null) => Ok(absent),
-        Some(v) => {
-            v.as_f64().filter(|p| (0.0..1.0).contains(p)).ok_or_else(|| wrong(json, field, "a number from 0 to below 1"))
-        }
+        Some(v) => v
+            .as_f64()
+            .filter(|p| (0.0..1.0).contains(p))
+            .ok_or_else(|| wrong(json, field, "a number from 0 to below 1")),
     }
 }

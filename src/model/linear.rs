@@ -60,9 +60,7 @@ impl Linear {
         };
         let base = match &adapter.c {
             None => ops::frozen_linear::<T>(x, &self.weight, Some(&self.bias))?,
-            Some(c) => {
-                ops::frozen_linear::<T>(x, &self.weight, None)?.broadcast_mul(c)?.broadcast_add(&self.bias)?
-            }
+            Some(c) => ops::frozen_linear::<T>(x, &self.weight, None)?.broadcast_mul(c)?.broadcast_add(&self.bias)?,
         };
         base + adapter.update(x)?
     }

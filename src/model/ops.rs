@@ -179,7 +179,6 @@ impl<T: Real> CustomOp1 for Gelu<T> {
     }
 }
 
-
 /// x Phi(x) element by element.
 pub fn gelu<T: Real>(x: &Tensor) -> Result<Tensor> {
     x.contiguous()?.apply_op1(Gelu::<T>(PhantomData))

@@ -32,7 +32,9 @@ impl Weights {
         let length = bytes.first_chunk::<8>().map(|b| u64::from_le_bytes(*b));
         let length = length.ok_or_else(|| wrong(format!("truncated: {} bytes, no header", bytes.len())))?;
         if length > MAX_HEADER {
-            return Err(wrong(format!("a header of {length} bytes, at most {MAX_HEADER} are read: not a safetensors file?")));
+            return Err(wrong(format!(
+                "a header of {length} bytes, at most {MAX_HEADER} are read: not a safetensors file?"
+            )));
         }
         if length + 8 > bytes.len() as u64 {
             return Err(wrong(format!("truncated: {} bytes, the header alone has {}", bytes.len(), length + 8)));
@@ -87,10 +89,8 @@ impl Weights {
 
     fn bytes_of(&self, name: &str, expected: &[usize]) -> Result<(Dtype, &[u8]), ModelError> {
         let file = || self.file.clone();
-        let entry = self
-            .entries
-            .get(name)
-            .ok_or_else(|| ModelError::MissingTensor { file: file(), tensor: name.into() })?;
+        let entry =
+            self.entries.get(name).ok_or_else(|| ModelError::MissingTensor { file: file(), tensor: name.into() })?;
         if entry.shape != expected {
             return Err(ModelError::Shape {
                 file: file(),
@@ -99,14 +99,16 @@ impl Weights {
                 expected: expected.into(),
             });
         }
-        let wrong = |problem: String| ModelError::Weights { file: file(), problem: format!("tensor {name}: {problem}") };
+        let wrong =
+            |problem: String| ModelError::Weights { file: file(), problem: format!("tensor {name}: {problem}") };
         let width = match entry.dtype {
             Dtype::F16 | Dtype::BF16 => 2,
             Dtype::F32 => 4,
             Dtype::F64 => 8,
             other => return Err(wrong(format!("type {other:?}, expected F16, BF16, F32 or F64"))),
         };
-        let bytes = self.bytes.get(entry.range.clone()).filter(|b| b.len() == width * expected.iter().product::<usize>());
+        let bytes =
+            self.bytes.get(entry.range.clone()).filter(|b| b.len() == width * expected.iter().product::<usize>());
         bytes.map(|b| (entry.dtype, b)).ok_or_else(|| wrong("truncated".into()))
     }
 }

@@ -59,7 +59,11 @@ pub fn checkpoint(model: &str) -> Checkpoint {
     let config = config.unwrap_or_else(|e| panic!("{e}"));
     let file = format!("{model}/model.safetensors");
     let weights = Weights::parse(file.clone(), Cow::Owned(bytes(&file)), Some(config.family));
-    Checkpoint { config, weights: weights.unwrap_or_else(|e| panic!("{e}")), tokenizer: bytes(&format!("{model}/tokenizer.json")) }
+    Checkpoint {
+        config,
+        weights: weights.unwrap_or_else(|e| panic!("{e}")),
+        tokenizer: bytes(&format!("{model}/tokenizer.json")),
+    }
 }
 
 /// A spec without dropout.
@@ -127,14 +131,21 @@ pub fn close(what: &str, found: &[f64], expected: &[f64], limit: f64) {
     assert_eq!(found.len(), expected.len(), "{what}: number of values");
     assert!(!expected.is_empty(), "{what}: nothing to compare");
     for (i, (a, b)) in found.iter().zip(expected).enumerate() {
-        assert!((a - b).abs() <= limit, "{what}[{i}]: found {a:e}, expected {b:e}, distance {:e} > {limit:e}", (a - b).abs());
+        assert!(
+            (a - b).abs() <= limit,
+            "{what}[{i}]: found {a:e}, expected {b:e}, distance {:e} > {limit:e}",
+            (a - b).abs()
+        );
     }
 }
 
 /// Relative distance is within `limit`.
 pub fn near(what: &str, found: f64, expected: f64, limit: f64) {
     let distance = (found - expected).abs() / expected.abs().max(f64::MIN_POSITIVE);
-    assert!(found == expected || distance <= limit, "{what}: found {found:e}, expected {expected:e}, relative {distance:e}");
+    assert!(
+        found == expected || distance <= limit,
+        "{what}: found {found:e}, expected {expected:e}, relative {distance:e}"
+    );
 }
 
 pub fn named<'a>(tensors: &'a [NamedTensor], name: &str) -> &'a NamedTensor {

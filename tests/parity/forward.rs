@@ -1,6 +1,6 @@
 //! Hidden states, logits, losses and gradients of whole models.
 
-use crate::folder::{self, close, items, members, number, numbers, text, wide, whole};
+use crate::folder::{self, close, items, members, number, numbers, text, whole, wide};
 use eigenscope::model::real::Real;
 use eigenscope::train::autograd::Autograd;
 use eigenscope::train::{Backend, NamedTensor};

@@ -36,7 +36,11 @@ fn unit_layers_f64() {
             variables.insert(p.suffix, Var::from_tensor(&host(value)).expect("a variable"));
         }
         let tensor = |suffix: &str| Ok(variables[suffix].as_tensor().clone());
-        let layer = Linear::new(host(get("W0")), host(get("b")), Some(Adapter::new(form, scaling, &tensor).expect("an adapter")));
+        let layer = Linear::new(
+            host(get("W0")),
+            host(get("b")),
+            Some(Adapter::new(form, scaling, &tensor).expect("an adapter")),
+        );
         let x = host(get("x"));
         let x = Var::from_tensor(&x.reshape(((), n_in)).expect("rows")).expect("a variable");
         let y = layer.forward::<f64>(x.as_tensor()).expect("an output");

@@ -1,6 +1,6 @@
 //! Norms of trained and of random adapters, from the factors and from the matrices written out.
 
-use crate::folder::{self, items, members, near, number, text, wide, whole};
+use crate::folder::{self, items, members, near, number, text, whole, wide};
 use eigenscope::adapter::{self, layer_and_target};
 use eigenscope::analysis::{self, Matrix};
 use eigenscope::event::LayerNorm;

@@ -1,6 +1,6 @@
 //! The reference's training runs, step by step.
 
-use crate::folder::{self, close, items, members, near, number, numbers, text, wide, whole};
+use crate::folder::{self, close, items, members, near, number, numbers, text, whole, wide};
 use eigenscope::data::Batch;
 use eigenscope::model::real::Real;
 use eigenscope::train::autograd::Autograd;

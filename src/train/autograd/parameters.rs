@@ -100,7 +100,9 @@ impl<T: Real> Parameters<T> {
         let adapt = |layer: usize, target: &str| -> candle_core::Result<Option<Adapter>> {
             let path = self.targets.iter().find(|(l, t, _)| *l == layer && *t == target).map(|(_, _, path)| path);
             match (path, method.form()) {
-                (Some(path), Some(form)) => Adapter::new(form, scaling, &|s| self.tensor(&format!("{path}.{s}"))).map(Some),
+                (Some(path), Some(form)) => {
+                    Adapter::new(form, scaling, &|s| self.tensor(&format!("{path}.{s}"))).map(Some)
+                }
                 _ => Ok(None),
             }
         };
