@@ -1,1 +1,134 @@
-//! To come.
+//! What the layer heatmaps show: norms and spectra of adapted matrices, from plain f64 slices. Knows no device and no file.
+
+mod svd;
+
+pub use svd::singular_values;
+
+use crate::adapter::{Factor, Form};
+use thiserror::Error;
+
+/// A dense matrix, row by row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Matrix {
+    pub rows: usize,
+    pub columns: usize,
+    pub values: Vec<f64>,
+}
+
+impl Matrix {
+    /// A tensor of one or two dimensions; a vector becomes one row.
+    pub fn new(shape: &[usize], values: Vec<f64>) -> Result<Self, AnalysisError> {
+        let (rows, columns) = match *shape {
+            [n] => (1, n),
+            [m, n] => (m, n),
+            _ => return Err(AnalysisError::Shape { shape: shape.into(), values: values.len() }),
+        };
+        if rows.checked_mul(columns) != Some(values.len()) {
+            return Err(AnalysisError::Shape { shape: shape.into(), values: values.len() });
+        }
+        Ok(Self { rows, columns, values })
+    }
+
+    fn transposed(&self) -> Self {
+        let values = (0..self.columns).flat_map(|j| (0..self.rows).map(move |i| self.values[i * self.columns + j]));
+        Self { rows: self.columns, columns: self.rows, values: values.collect() }
+    }
+
+    /// A diag(d) B^T.
+    fn times_diagonal_times_transposed(&self, d: Option<&[f64]>, other: &Self) -> Self {
+        let scale = |k: usize| d.map_or(1.0, |d| d[k]);
+        let a = self.values.chunks_exact(self.columns);
+        let values = a.flat_map(|a| {
+            let b = other.values.chunks_exact(other.columns);
+            b.map(move |b| a.iter().zip(b).enumerate().map(|(k, (a, b))| a * scale(k) * b).sum())
+        });
+        Self { rows: self.rows, columns: other.rows, values: values.collect() }
+    }
+}
+
+/// Why a matrix cannot be measured.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum AnalysisError {
+    #[error("{0} is missing")]
+    Missing(String),
+    #[error("shape {shape:?} with {values} values is neither a vector nor a matrix")]
+    Shape { shape: Vec<usize>, values: usize },
+    #[error("factors {u:?}, {v:?} and a diagonal of {d:?} do not fit")]
+    Ranks { u: (usize, usize), v: (usize, usize), d: Option<usize> },
+}
+
+/// What an adapter does to one matrix.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measured {
+    /// The form's c (the mean where it is a vector); 1 without one.
+    pub lambda: f64,
+    /// ||s U diag(d) V^T||_F.
+    pub delta_fro: f64,
+    /// The diagonal d itself where the form has one, as trained and without s; else the singular values of U V^T,
+    /// largest first, without s too.
+    pub spectrum: Vec<f64>,
+}
+
+struct Factors {
+    u: Matrix,
+    v: Matrix,
+    d: Option<Vec<f64>>,
+}
+
+/// Gives a tensor of the adapter by its suffix.
+pub type Get<'a> = dyn Fn(&str) -> Option<Matrix> + 'a;
+
+impl Factors {
+    fn get(form: &Form, get: &Get) -> Result<Self, AnalysisError> {
+        let one = |name: &str| get(name).ok_or_else(|| AnalysisError::Missing(name.into()));
+        let factor = |f: &Factor| one(f.name).map(|m| if f.transposed { m.transposed() } else { m });
+        let (u, v) = (factor(&form.u)?, factor(&form.v)?);
+        let d = form.d.map(one).transpose()?.map(|m| m.values);
+        let fits = u.columns == v.columns && u.columns > 0 && d.as_ref().is_none_or(|d| d.len() == u.columns);
+        if fits {
+            Ok(Self { u, v, d })
+        } else {
+            Err(AnalysisError::Ranks { u: (u.rows, u.columns), v: (v.rows, v.columns), d: d.map(|d| d.len()) })
+        }
+    }
+}
+
+/// Measures one adapted matrix in O(n r^2): U = Q1 R1 and V = Q2 R2 leave R1 diag(d) R2^T, r x r, with the same norm and
+/// singular values. `scaling` is s = alpha / r.
+pub fn measure(form: &Form, scaling: f64, get: &Get) -> Result<Measured, AnalysisError> {
+    let lambda = match form.c {
+        None => 1.0,
+        Some(name) => {
+            let c = get(name).filter(|c| !c.values.is_empty()).ok_or_else(|| AnalysisError::Missing(name.into()))?;
+            c.values.iter().sum::<f64>() / c.values.len() as f64
+        }
+    };
+    let f = Factors::get(form, get)?;
+    let right = svd::triangle(&f.u);
+    let left = if form.tied() { right.clone() } else { svd::triangle(&f.v) };
+    let core = right.times_diagonal_times_transposed(f.d.as_deref(), &left);
+    let delta_fro = scaling.abs() * frobenius(&core.values);
+    let spectrum = match f.d {
+        Some(d) => d,
+        None => singular_values(&core),
+    };
+    Ok(Measured { lambda, delta_fro, spectrum })
+}
+
+/// s U diag(d) V^T written out, [out, in].
+pub fn delta(form: &Form, scaling: f64, get: &Get) -> Result<Matrix, AnalysisError> {
+    let f = Factors::get(form, get)?;
+    let mut delta = f.u.times_diagonal_times_transposed(f.d.as_deref(), &f.v);
+    delta.values.iter_mut().for_each(|x| *x *= scaling);
+    Ok(delta)
+}
+
+/// Square root of the sum of squares.
+pub fn frobenius(values: &[f64]) -> f64 {
+    values.iter().map(|x| x * x).sum::<f64>().sqrt()
+}
+
+/// Sum of the absolute values: what the paper's caption calls the Frobenius norm.
+pub fn entrywise_l1(values: &[f64]) -> f64 {
+    values.iter().map(|x| x.abs()).sum()
+}

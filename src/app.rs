@@ -6,7 +6,7 @@ mod port;
 use crate::cli::Answer;
 use crate::engine::{DEVICES, Engine};
 use crate::store::Store;
-use crate::ui;
+use crate::ui::{self, Choices, Colours};
 use anyhow::Context;
 use std::path::Path;
 use std::sync::Arc;
@@ -21,17 +21,51 @@ pub fn main(args: impl IntoIterator<Item = std::ffi::OsString>) -> anyhow::Resul
     }
 }
 
-/// The terminal program on a runs folder.
+/// The terminal program on a runs folder; where there is no terminal, plain progress of what is queued.
 fn terminal(runs: &Path) -> anyhow::Result<u8> {
+    if !ui::is_terminal() {
+        return crate::cli::work_queue(runs);
+    }
     let store = Store::open(runs)?;
     let engine = Arc::new(Engine::start(store.handle(), DEVICES).context("cannot start the worker threads")?);
     let port = AppPort::start(&store, engine.clone(), runs)?;
-    let exit = ui::run(&port, ui::Choices::new(), &ui::Options::from_environment());
+    let ended = ui::run(&port, &choices(), Colours::from_environment());
     drop(port);
-    if !engine.active().is_empty() {
-        eprintln!("saving {} active run(s); they resume with r in the table of runs", engine.active().len());
+    let active = engine.active();
+    if !active.is_empty() {
+        eprintln!("saving {} active run(s); r in the table of runs resumes them", active.len());
     }
     drop(engine);
-    exit?;
+    ended?;
     Ok(0)
+}
+
+fn choices() -> Choices {
+    let methods = crate::adapter::ALL.iter().map(|m| m.id()).collect();
+    Choices { tasks: crate::task::ids(), methods, devices: DEVICES.to_vec() }
+}
+
+/// Times of the screens on the runs in `store`, without training anything.
+pub fn bench_screens(store: &Store, runs: &Path, start: std::time::Instant) -> anyhow::Result<serde_json::Value> {
+    let engine = Arc::new(Engine::start(store.handle(), &[]).context("cannot start the engine")?);
+    let port = AppPort::start(store, engine, runs)?;
+    let mut timings = ui::measure(&port, &choices(), start)?;
+    timings.keys.sort();
+    let p95 = timings.keys[timings.keys.len() * 95 / 100];
+    let idle = idle_share(std::time::Duration::from_secs(2));
+    let ms = |d: std::time::Duration| (d.as_secs_f64() * 1e5).round() / 1e2;
+    Ok(serde_json::json!({ "first_frame_ms": ms(timings.first_frame), "key_p95_ms": ms(p95), "idle_cpu": idle }))
+}
+
+/// Share of one core that this process uses while nothing happens; null where the system does not tell.
+fn idle_share(span: std::time::Duration) -> Option<f64> {
+    // Fields 14 and 15 of /proc/self/stat are user and system time in ticks of 1/100 s.
+    let ticks = || -> Option<f64> {
+        let text = std::fs::read_to_string("/proc/self/stat").ok()?;
+        let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
+        Some(fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?)
+    };
+    let before = ticks()?;
+    std::thread::sleep(span);
+    Some((ticks()? - before) / 100.0 / span.as_secs_f64())
 }

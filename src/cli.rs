@@ -12,6 +12,8 @@ mod runs;
 mod size;
 mod train;
 
+pub use follow::work_queue;
+
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -60,7 +62,9 @@ pub struct Globals {
 pub enum Answer {
     Code(u8),
     /// No subcommand: the terminal program on this runs folder.
-    Terminal { runs: PathBuf },
+    Terminal {
+        runs: PathBuf,
+    },
 }
 
 /// The whole command.
@@ -76,7 +80,9 @@ pub fn command() -> Command {
     Command::new("eigenscope")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Launch, watch and compare low-rank adapter runs. Without a subcommand: the terminal program.")
-        .after_help("Exit codes: 0 done, 1 a run failed, 2 usage, 3 unusable input, 4 runs folder, 130 stopped (saved).")
+        .after_help(
+            "Exit codes: 0 done, 1 a run failed, 2 usage, 3 unusable input, 4 runs folder, 130 stopped (saved).",
+        )
         .arg(runs)
         .arg(json)
         .subcommands(ALL.iter().map(|s| s.command()))

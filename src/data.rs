@@ -25,7 +25,9 @@ pub struct Example {
 pub enum DataError {
     #[error("{path}: {source}")]
     Io { path: PathBuf, source: std::io::Error },
-    #[error("{folder}: found none of {expected}; put the task's GLUE files there, or leave data empty for the embedded sample")]
+    #[error(
+        "{folder}: found none of {expected}; put the task's GLUE files there, or leave data empty for the embedded sample"
+    )]
     Missing { folder: PathBuf, expected: String },
     /// `line` counts from 1, the header included.
     #[error("{file}, line {line}: {found}; expected {expected}")]

@@ -138,7 +138,7 @@ pub struct LayerNorm {
     pub w0_l1: f64,
     /// Frobenius norm of DeltaW, alpha/r included.
     pub delta_fro: f64,
-    /// diag(L) for SymLoRA, singular values of (alpha/r) B A for LoRA.
+    /// diag(L) for SymLoRA, singular values of B A for LoRA; both without alpha/r.
     pub spectrum: Vec<f64>,
 }
 

@@ -27,11 +27,15 @@ const BACKLOG: usize = 4_096;
 
 #[derive(Debug, Error)]
 pub enum StoreError {
-    #[error("{path}: {source}; the runs folder must be a folder that you can write: choose one with --runs DIR or EIGENSCOPE_RUNS")]
+    #[error(
+        "{path}: {source}; the runs folder must be a folder that you can write: choose one with --runs DIR or EIGENSCOPE_RUNS"
+    )]
     Folder { path: PathBuf, source: std::io::Error },
     #[error("database: {0}")]
     Sqlite(#[from] rusqlite::Error),
-    #[error("{path}: made by a newer eigenscope (schema {found}, this program knows {known}); use that version or another --runs folder")]
+    #[error(
+        "{path}: made by a newer eigenscope (schema {found}, this program knows {known}); use that version or another --runs folder"
+    )]
     Newer { path: PathBuf, found: i64, known: i64 },
     #[error("run {id}: its record is damaged ({what})")]
     Damaged { id: String, what: String },
@@ -81,11 +85,8 @@ impl Store {
         let mut connection = schema::open(&dir.join(DATABASE))?;
         queue::mark_interrupted(&mut connection, dir)?;
         let version = schema::version(&connection)?;
-        let shared = Arc::new(Shared {
-            dir: dir.into(),
-            watermark: AtomicI64::new(version),
-            last_error: Mutex::default(),
-        });
+        let shared =
+            Arc::new(Shared { dir: dir.into(), watermark: AtomicI64::new(version), last_error: Mutex::default() });
         let (sender, receiver) = bounded(BACKLOG);
         let writer = write::Writer { connection, shared: shared.clone() };
         let writer = std::thread::Builder::new()

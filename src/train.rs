@@ -1,7 +1,18 @@
 //! The training loop and what it asks of a device. Gives events to a sink; does not know where they go.
 
+pub mod autograd;
+pub mod checkpoint;
+pub mod evaluate;
+pub mod fit;
+pub mod job;
+pub mod optim;
+pub mod schedule;
+
+use crate::adapter::AdapterError;
+use crate::analysis::AnalysisError;
 use crate::data::Batch;
 use crate::event::LayerNorm;
+use crate::model::ModelError;
 
 /// Which part of the model a trainable tensor belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +81,16 @@ pub enum BackendError {
     Shape { tensor: String, found: Vec<usize>, expected: Vec<usize> },
     #[error("{0}: not in the saved state")]
     Missing(String),
+    #[error("{0}: the model in training has no such tensor")]
+    Unknown(String),
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    #[error(transparent)]
+    Adapter(#[from] AdapterError),
+    #[error(transparent)]
+    Analysis(#[from] AnalysisError),
+    #[error("batch: found {found}, expected {expected}")]
+    Batch { found: String, expected: String },
 }
 
 /// What the loop is to do now; read between two batches.
@@ -87,4 +108,35 @@ pub enum Outcome {
     Done,
     Stopped,
     Cancelled,
+}
+
+/// Why a run failed.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    #[error(transparent)]
+    Spec(#[from] crate::spec::SpecError),
+    #[error(transparent)]
+    Task(#[from] crate::task::TaskError),
+    #[error(transparent)]
+    Adapter(#[from] crate::adapter::AdapterError),
+    #[error(transparent)]
+    Data(#[from] crate::data::DataError),
+    #[error(transparent)]
+    Model(#[from] crate::model::ModelError),
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+    #[error(transparent)]
+    Checkpoint(#[from] checkpoint::CheckpointError),
+    #[error(
+        "the loss is {loss} with gradient norm {grad_norm} at step {step} (learning rate {lr:.2e}): lower lr or max_grad_norm and start again"
+    )]
+    Diverged { step: u64, loss: f64, grad_norm: f64, lr: f64 },
+    #[error("device: found {0:?}, expected cpu")]
+    Device(String),
+    #[error("max_length: found {wanted}, expected at most {most}, which is all that {model} takes")]
+    TooLong { wanted: usize, most: usize, model: String },
+    #[error("threads: {0}")]
+    Threads(String),
+    #[error("cannot write records: {0}")]
+    Sink(String),
 }

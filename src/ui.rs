@@ -242,17 +242,18 @@ impl<'a> Ui<'a> {
             let line = Rect { height: area.height.min(1), ..area };
             return frame.render_widget(ratatui::text::Line::raw(text), line);
         }
-        let [title, body, keys, status] = Layout::vertical([
-            Constraint::Length(1),
-            Constraint::Min(0),
-            Constraint::Length(1),
-            Constraint::Length(1),
-        ])
-        .areas(area);
+        let [title, body, keys, status] =
+            Layout::vertical([Constraint::Length(1), Constraint::Min(0), Constraint::Length(1), Constraint::Length(1)])
+                .areas(area);
         let count = |status: Status| self.view.runs.iter().filter(|r| r.status == status).count();
         let tabs: Vec<(char, &str, bool)> =
             self.screens.iter().enumerate().map(|(i, s)| (s.digit(), s.title(), i == self.current)).collect();
-        let load = format!("{} · {} running · {} queued", self.port.device_line(), count(Status::Running), count(Status::Queued));
+        let load = format!(
+            "{} · {} running · {} queued",
+            self.port.device_line(),
+            count(Status::Running),
+            count(Status::Queued)
+        );
         overlay::title_line(frame, title, &tabs, &load, &self.theme);
         let scene = Scene { view: &self.view, theme: &self.theme, open: self.open.as_ref() };
         self.screens[self.current].draw(frame, body, &scene);
@@ -265,7 +266,8 @@ impl<'a> Ui<'a> {
                 overlay::question(frame, area, question, "y yes · any other key no", &self.theme);
             }
             Overlay::Quit => {
-                let text = format!("{} run(s) are active; quitting saves them, and r resumes them later", self.active());
+                let text =
+                    format!("{} run(s) are active; quitting saves them, and r resumes them later", self.active());
                 overlay::question(frame, area, &text, "s stop, save and quit · any other key stay", &self.theme);
             }
         }
@@ -308,7 +310,7 @@ pub struct Timings {
 pub fn measure(port: &dyn Port, choices: &Choices, start: Instant) -> Result<Timings, UiError> {
     use crossterm::event::{KeyCode, KeyModifiers};
     let backend = ratatui::backend::TestBackend::new(200, 60);
-    let failed = |e: std::convert::Infallible| match e {};
+    let failed = |e: std::convert::Infallible| -> UiError { match e {} };
     let mut terminal = ratatui::Terminal::new(backend).map_err(failed)?;
     let mut ui = Ui::new(port, choices, Colours::True);
     ui.refresh();

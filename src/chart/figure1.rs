@@ -81,7 +81,8 @@ fn columns(options: &ChartOptions) -> [(String, Box<dyn Fn(&LayerNorm) -> f64>);
         Norm::Frobenius => n.lambda * n.w0_fro,
         Norm::EntrywiseL1 => n.lambda * n.w0_l1,
     };
-    let (title, sign) = if options.reversed { ("‖ΔW‖ − λ‖W₀‖", -1.0) } else { ("λ‖W₀‖ − ‖ΔW‖", 1.0) };
+    let (title, sign) =
+        if options.reversed { ("‖ΔW‖ − λ‖W₀‖", -1.0) } else { ("λ‖W₀‖ − ‖ΔW‖", 1.0) };
     [
         (format!("difference {title}"), Box::new(move |n| sign * (original(n) - n.delta_fro))),
         ("original λ‖W₀‖".into(), Box::new(original)),
@@ -141,6 +142,10 @@ fn caption(options: &ChartOptions, used: usize, all: usize) -> String {
         Pick::Mean => "mean over the runs of each task and method",
     };
     let left = all - used;
-    let left = if left > 0 { format!("; {left} run(s) of models with another number of layers left out") } else { String::new() };
+    let left = if left > 0 {
+        format!("; {left} run(s) of models with another number of layers left out")
+    } else {
+        String::new()
+    };
     format!("{target}; {}; {pick}; {used} runs{left}", norm_label(options.norm))
 }

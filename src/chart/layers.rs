@@ -29,7 +29,10 @@ impl Chart for Layers {
     fn figure(&self, subject: &Subject, _: &ChartOptions) -> Result<Figure, ChartError> {
         let run = run_of(subject, self.id())?;
         if run.norms.is_empty() {
-            return Err(ChartError::Empty { chart: self.id(), hint: "norms are recorded at the start and every norms_every steps" });
+            return Err(ChartError::Empty {
+                chart: self.id(),
+                hint: "norms are recorded at the start and every norms_every steps",
+            });
         }
         let mut targets: Vec<&str> = Vec::new();
         for n in &run.norms {

@@ -25,8 +25,7 @@ impl Chart for Loss {
         let at = |b: &Bin| x((b.from + b.to) / 2);
         let raw: Vec<(f64, f64)> = bins.iter().map(|b| (at(b), b.mean)).collect();
         let smooth: Vec<(f64, f64)> = bins.iter().map(at).zip(smoothed(bins, options.smoothing)).collect();
-        let bars: Vec<(f64, f64, f64)> =
-            bins.iter().filter(|b| b.max > b.min).map(|b| (at(b), b.min, b.max)).collect();
+        let bars: Vec<(f64, f64, f64)> = bins.iter().filter(|b| b.max > b.min).map(|b| (at(b), b.min, b.max)).collect();
         let validation: Vec<(f64, f64)> = run.evaluations.iter().map(|e| (x(e.step), e.loss)).collect();
         let spacing = if options.log_y { Spacing::Log } else { Spacing::Linear };
         let heights = bins.iter().flat_map(|b| [b.min, b.max]).chain(validation.iter().map(|p| p.1));

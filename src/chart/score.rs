@@ -19,12 +19,16 @@ impl Chart for Score {
         let of = |e: &crate::event::Evaluation| e.scores.first().map_or(f64::NAN, |(_, v)| *v);
         let points: Vec<(f64, f64)> = run.evaluations.iter().map(|e| (e.epoch, of(e))).collect();
         if points.is_empty() {
-            return Err(ChartError::Empty { chart: self.id(), hint: "the first evaluation comes at the end of epoch 1" });
+            return Err(ChartError::Empty {
+                chart: self.id(),
+                hint: "the first evaluation comes at the end of epoch 1",
+            });
         }
         let metric = run.summary.facts.metric.clone();
         let mut marks =
             vec![Mark::Line { label: metric.clone(), colour: 2, stroke: Stroke::Points, points: points.clone() }];
-        let best = points.iter().filter(|p| p.1.is_finite()).max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.total_cmp(&a.0)));
+        let best =
+            points.iter().filter(|p| p.1.is_finite()).max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.total_cmp(&a.0)));
         if let Some(&at) = best {
             marks.push(Mark::Marker { label: format!("best {:.4} at epoch {:.0}", at.1, at.0), colour: 1, at });
         }

@@ -4,7 +4,6 @@ use super::{Answer, Globals, Subcommand, code, print_json};
 use crate::spec::RunSpec;
 use crate::store::Store;
 use crate::train::job;
-use crate::ui;
 use anyhow::Context;
 use clap::{Arg, ArgMatches, Command, value_parser};
 use serde_json::json;
@@ -15,7 +14,12 @@ pub struct Bench;
 impl Subcommand for Bench {
     fn command(&self) -> Command {
         let number = |name: &'static str, default: &'static str, help: &'static str| {
-            Arg::new(name).long(name).value_name("N").default_value(default).value_parser(value_parser!(u64).range(1..)).help(help)
+            Arg::new(name)
+                .long(name)
+                .value_name("N")
+                .default_value(default)
+                .value_parser(value_parser!(u64).range(1..))
+                .help(help)
         };
         let text = |name: &'static str, default: &'static str, help: &'static str| {
             Arg::new(name).long(name).value_name("ID").default_value(default).help(help)
@@ -28,7 +32,13 @@ impl Subcommand for Bench {
             .arg(number("batch", "32", "rows"))
             .arg(number("seq", "64", "tokens in each row"))
             .arg(number("steps", "30", "measured steps, after 5 for warming up"))
-            .arg(Arg::new("threads").long("threads").default_value("0").value_parser(value_parser!(u64)).help("0: all cores"));
+            .arg(
+                Arg::new("threads")
+                    .long("threads")
+                    .default_value("0")
+                    .value_parser(value_parser!(u64))
+                    .help("0: all cores"),
+            );
         let ui = Command::new("ui")
             .about("Time to the first frame, time from key to frame, and idle load, on generated runs")
             .arg(number("runs-count", "1000", "runs in the store").long("runs").id("count"))

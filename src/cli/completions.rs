@@ -9,7 +9,9 @@ pub struct Completions;
 impl Subcommand for Completions {
     fn command(&self) -> Command {
         let shell = Arg::new("shell").value_name("SHELL").required(true).value_parser(value_parser!(Shell));
-        Command::new("completions").about("Print a completion script for bash, zsh, fish, elvish or powershell").arg(shell)
+        Command::new("completions")
+            .about("Print a completion script for bash, zsh, fish, elvish or powershell")
+            .arg(shell)
     }
 
     fn run(&self, matches: &ArgMatches, _: &Globals) -> anyhow::Result<Answer> {

@@ -22,7 +22,12 @@ impl Subcommand for Eval {
                     .help("mini-roberta or a Hugging Face folder [default: the one that the adapter names]"),
             )
             .arg(path("adapter", "FILE", "adapter.safetensors of a run"))
-            .arg(Arg::new("task").long("task").value_name("ID").help("GLUE task [default: the one that the adapter names]"))
+            .arg(
+                Arg::new("task")
+                    .long("task")
+                    .value_name("ID")
+                    .help("GLUE task [default: the one that the adapter names]"),
+            )
             .arg(path("data", "FILE.tsv", "labelled rows in the task's own layout"))
     }
 

@@ -28,7 +28,9 @@ impl Subcommand for Figure1 {
     fn run(&self, matches: &ArgMatches, globals: &Globals) -> anyhow::Result<Answer> {
         let store = Store::open(&globals.runs)?;
         let norms = store.reader()?.run_norms()?;
-        let figure = chart::find("figure1").context("no such chart")?.figure(&chart::Subject::Norms(&norms), &ChartOptions::default())?;
+        let figure = chart::find("figure1")
+            .context("no such chart")?
+            .figure(&chart::Subject::Norms(&norms), &ChartOptions::default())?;
         let path = matches.get_one::<PathBuf>("out").context("no --out")?;
         export::write(&figure, &size::of(matches), path)?;
         eprintln!("wrote {}: {}", path.display(), figure.caption);

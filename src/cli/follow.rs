@@ -32,6 +32,22 @@ pub fn train(globals: &Globals, specs: &[RunSpec]) -> anyhow::Result<u8> {
     Ok(code)
 }
 
+/// Trains what is queued in `runs` with plain progress, for when there is no terminal.
+pub fn work_queue(runs: &std::path::Path) -> anyhow::Result<u8> {
+    let store = Store::open(runs)?;
+    let mut queued: Vec<RunId> =
+        store.reader()?.list()?.into_iter().filter(|r| r.status == Status::Queued).map(|r| r.id).collect();
+    queued.reverse();
+    if queued.is_empty() {
+        eprintln!(
+            "this is no terminal and no run is queued; see `eigenscope --help` for train, demo --headless and runs list"
+        );
+        return Ok(code::OK);
+    }
+    eprintln!("this is no terminal: training {} queued run(s)", queued.len());
+    work(&store, &queued)
+}
+
 /// Trains the queued runs `ids` of `store` in this process. SIGINT and SIGTERM stop and save.
 pub fn work(store: &Store, ids: &[RunId]) -> anyhow::Result<u8> {
     let asked_to_end = Arc::new(AtomicBool::new(false));
@@ -59,7 +75,10 @@ pub fn work(store: &Store, ids: &[RunId]) -> anyhow::Result<u8> {
 }
 
 fn summaries(reader: &mut Reader, ids: &[RunId]) -> anyhow::Result<Vec<RunSummary>> {
-    ids.iter().filter_map(|id| reader.summary(id).transpose()).collect::<Result<_, _>>().context("cannot read the store")
+    ids.iter()
+        .filter_map(|id| reader.summary(id).transpose())
+        .collect::<Result<_, _>>()
+        .context("cannot read the store")
 }
 
 /// A bar for the run at work on a terminal; a line for each epoch elsewhere.
@@ -77,7 +96,10 @@ impl Progress {
         if before != Some(now) && run.status != Status::Queued {
             self.say(&line(run), run);
         }
-        if run.status == Status::Running && run.facts.total_steps > 0 && std::io::IsTerminal::is_terminal(&std::io::stderr()) {
+        if run.status == Status::Running
+            && run.facts.total_steps > 0
+            && std::io::IsTerminal::is_terminal(&std::io::stderr())
+        {
             let fresh = self.bar.as_ref().is_none_or(|(id, _)| *id != run.id);
             if fresh {
                 let style = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} steps  {msg}  {eta} left");

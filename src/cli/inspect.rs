@@ -46,13 +46,22 @@ impl Subcommand for Inspect {
             return Ok(Answer::Code(code::OK));
         }
         println!("{}  r = {}  alpha = {}", report.method, report.rank, report.alpha);
-        println!("{:>5} {:8} {:>9} {:>10} {:>10} {:>10}  spectrum", "layer", "target", "lambda", "|W0|_F", "|dW|_F", "difference");
+        println!(
+            "{:>5} {:8} {:>9} {:>10} {:>10} {:>10}  spectrum",
+            "layer", "target", "lambda", "|W0|_F", "|dW|_F", "difference"
+        );
         let number = |v: f64| known(v).map_or("-".to_string(), |v| format!("{v:.4}"));
         for n in &report.layers {
             let spectrum: Vec<String> = n.spectrum.iter().map(|v| format!("{v:.3}")).collect();
             println!(
                 "{:>5} {:8} {:>9.4} {:>10} {:>10.4} {:>10}  {}",
-                n.layer, n.target, n.lambda, number(n.w0_fro), n.delta_fro, number(n.difference()), spectrum.join(" ")
+                n.layer,
+                n.target,
+                n.lambda,
+                number(n.w0_fro),
+                n.delta_fro,
+                number(n.difference()),
+                spectrum.join(" ")
             );
         }
         Ok(Answer::Code(code::OK))

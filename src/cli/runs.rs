@@ -71,9 +71,9 @@ impl Subcommand for Runs {
             .subcommand(Command::new("list").about("All runs, newest first"))
             .subcommand(Command::new("show").about("One run: settings, scores, files").arg(run()))
             .subcommand(Command::new("delete").about("Remove a run's records and files").arg(run()))
-            .subcommand(
-                size::flags(Command::new("export").about("Write a chart of one run").arg(run()).arg(what).arg(out)),
-            )
+            .subcommand(size::flags(
+                Command::new("export").about("Write a chart of one run").arg(run()).arg(what).arg(out),
+            ))
     }
 
     fn run(&self, matches: &ArgMatches, globals: &Globals) -> anyhow::Result<Answer> {
@@ -90,7 +90,8 @@ impl Subcommand for Runs {
             }
             ("export", Some(run)) => {
                 let detail = reader.detail(&run.id, None, None, 2_000, 0)?.context("the run was deleted meanwhile")?;
-                let chart = matches.get_one::<String>("chart").and_then(|id| chart::find(id)).context("no such chart")?;
+                let chart =
+                    matches.get_one::<String>("chart").and_then(|id| chart::find(id)).context("no such chart")?;
                 let path = matches.get_one::<PathBuf>("out").context("no --out")?;
                 let figure = chart.figure(&chart::Subject::Run(&detail), &ChartOptions::default())?;
                 export::write(&figure, &size::of(matches), path)?;
@@ -111,11 +112,22 @@ fn list(runs: &[RunSummary], json: bool) -> anyhow::Result<()> {
         return Ok(());
     }
     let number = |v: Option<f64>| v.map_or("-".to_string(), |v| format!("{v:.4}"));
-    println!("{:6} {:11} {:24} {:6} {:8} {:>8} {:>7} {:>8} {:>8}", "id", "status", "name", "task", "method", "lr", "steps", "best", "last");
+    println!(
+        "{:6} {:11} {:24} {:6} {:8} {:>8} {:>7} {:>8} {:>8}",
+        "id", "status", "name", "task", "method", "lr", "steps", "best", "last"
+    );
     for r in runs {
         println!(
             "{:6} {:11} {:24} {:6} {:8} {:>8.0e} {:>7} {:>8} {:>8}",
-            r.id, r.status, r.name, r.spec.task, r.spec.method, r.spec.lr, r.step, number(r.best), number(r.last)
+            r.id,
+            r.status,
+            r.name,
+            r.spec.task,
+            r.spec.method,
+            r.spec.lr,
+            r.step,
+            number(r.best),
+            number(r.last)
         );
     }
     Ok(())
@@ -132,7 +144,10 @@ fn show(reader: &crate::store::Reader, run: &RunSummary, json: bool) -> anyhow::
     }
     let facts = &run.facts;
     println!("steps {}/{}  seconds {:.1}", run.step, facts.total_steps, run.seconds);
-    println!("adapter parameters {} ({} bytes)  head parameters {}", facts.adapter_parameters, facts.adapter_bytes, facts.head_parameters);
+    println!(
+        "adapter parameters {} ({} bytes)  head parameters {}",
+        facts.adapter_parameters, facts.adapter_bytes, facts.head_parameters
+    );
     println!("\n{}", run.spec.to_toml());
     for e in &detail.evaluations {
         let scores: Vec<String> = e.scores.iter().map(|(id, v)| format!("{id} {v:.4}")).collect();

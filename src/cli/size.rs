@@ -23,5 +23,9 @@ pub fn flags(command: Command) -> Command {
 pub fn of(matches: &ArgMatches) -> Size {
     let default = Size::default();
     let number = |name: &str, default: u32| matches.get_one::<u32>(name).copied().unwrap_or(default);
-    Size { width: number("width", default.width), height: number("height", default.height), dpi: number("dpi", default.dpi) }
+    Size {
+        width: number("width", default.width),
+        height: number("height", default.height),
+        dpi: number("dpi", default.dpi),
+    }
 }

@@ -59,8 +59,9 @@ impl<R: BufRead> Lines<'_, R> {
         while bytes.last().is_some_and(|b| *b == b'\n' || *b == b'\r') {
             bytes.pop();
         }
-        let text = String::from_utf8(bytes)
-            .map_err(|e| wrong(format!("a byte that is not UTF-8 at byte {}", e.utf8_error().valid_up_to()), "UTF-8"))?;
+        let text = String::from_utf8(bytes).map_err(|e| {
+            wrong(format!("a byte that is not UTF-8 at byte {}", e.utf8_error().valid_up_to()), "UTF-8")
+        })?;
         let bare = if self.first { text.strip_prefix('\u{feff}').unwrap_or(&text).to_string() } else { text };
         self.first = false;
         Ok(Some(bare))
@@ -108,16 +109,16 @@ impl Places {
         }
         let text = fields[self.label].trim();
         let label = match task.labels() {
-            LabelKind::Classes(names) => names
-                .iter()
-                .position(|n| *n == text)
-                .map(|i| i as f64)
-                .ok_or_else(|| wrong(format!("label {:?}", shorten(text)), format!("one of {}", names.join(", "))))?,
-            LabelKind::Score { low, high } => text
-                .parse::<f64>()
-                .ok()
-                .filter(|v| (low..=high).contains(v))
-                .ok_or_else(|| wrong(format!("score {:?}", shorten(text)), format!("a number from {low} to {high}")))?,
+            LabelKind::Classes(names) => {
+                names.iter().position(|n| *n == text).map(|i| i as f64).ok_or_else(|| {
+                    wrong(format!("label {:?}", shorten(text)), format!("one of {}", names.join(", ")))
+                })?
+            }
+            LabelKind::Score { low, high } => {
+                text.parse::<f64>().ok().filter(|v| (low..=high).contains(v)).ok_or_else(|| {
+                    wrong(format!("score {:?}", shorten(text)), format!("a number from {low} to {high}"))
+                })?
+            }
         };
         Ok(Example { text: fields[self.text].into(), pair: self.pair.map(|i| fields[i].into()), label })
     }

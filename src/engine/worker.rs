@@ -7,10 +7,9 @@ use crate::train::fit::Sink;
 use crate::train::job::{Job, execute};
 use crate::train::{Outcome, TrainError};
 use crossbeam::channel::{Receiver, RecvTimeoutError};
-use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How often an idle worker looks for runs that another process queued.
@@ -68,10 +67,11 @@ impl Worker {
         if self.closing.load(Ordering::SeqCst) {
             signals.set(crate::event::Control::Stop);
         }
-        let asked = Cell::new(Instant::now());
+        let asked = Mutex::new(Instant::now());
         let signal = || {
-            if asked.get().elapsed() >= REQUEST_POLL {
-                asked.set(Instant::now());
+            let mut asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
+            if asked.elapsed() >= REQUEST_POLL {
+                *asked = Instant::now();
                 if let Some(control) = self.store.take_request(&claim.id) {
                     signals.set(control);
                 }

@@ -9,6 +9,7 @@ use crate::figure::Figure;
 use crate::figure::colour::Rgb;
 use plotters::coord::Shift;
 use plotters::prelude::*;
+use plotters::style::register_font;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use std::sync::Once;
 
@@ -113,7 +114,7 @@ impl<DB: DrawingBackend> Canvas<'_, DB> {
         };
         // The height that plotters takes is the em in pixels.
         let font = (FONT, (size * self.dpi / 72.0).max(1.0)).into_font();
-        TextStyle::from(font).color(&ink).pos(Pos::new(across, VPos::Center))
+        TextStyle { font, color: ink.to_backend_color(), pos: Pos::new(across, VPos::Center) }
     }
 
     /// A line of text, its middle at the height of `at`.

@@ -18,7 +18,11 @@ impl Exporter for Png {
         encoder.set_color(::png::ColorType::Rgb);
         encoder.set_depth(::png::BitDepth::Eight);
         let per_metre = (f64::from(size.dpi) / 0.0254).round() as u32;
-        encoder.set_pixel_dims(Some(::png::PixelDimensions { xppu: per_metre, yppu: per_metre, unit: ::png::Unit::Meter }));
+        encoder.set_pixel_dims(Some(::png::PixelDimensions {
+            xppu: per_metre,
+            yppu: per_metre,
+            unit: ::png::Unit::Meter,
+        }));
         let failed = |e: ::png::EncodingError| ExportError::Draw(e.to_string());
         let mut writer = encoder.write_header().map_err(failed)?;
         writer.write_image_data(&pixels).map_err(failed)?;

@@ -74,9 +74,8 @@ pub(super) fn claim(
     let mut query = t.prepare_cached(
         "SELECT seq, id, spec, started IS NOT NULL FROM runs WHERE status = 'queued' AND device = ?1 ORDER BY seq",
     )?;
-    let queued: Vec<(i64, String, String, bool)> = query
-        .query_map([device], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))?
-        .collect::<Result<_, _>>()?;
+    let queued: Vec<(i64, String, String, bool)> =
+        query.query_map([device], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))?.collect::<Result<_, _>>()?;
     for (run, id, json, resume) in queued {
         if only.is_some_and(|ids| !ids.iter().any(|i| i.as_str() == id)) {
             continue;
@@ -166,7 +165,9 @@ pub(super) fn delete(t: &Transaction, dir: &Path, id: &RunId) -> Result<(), Stor
     t.execute("INSERT INTO removed (id, version) VALUES (?1, ?2)", params![id.as_str(), version])?;
     let folder = dir.join(id.as_str());
     match std::fs::remove_dir_all(&folder) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(StoreError::Folder { path: folder, source }),
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(StoreError::Folder { path: folder, source })
+        }
         _ => Ok(()),
     }
 }

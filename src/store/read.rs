@@ -11,7 +11,8 @@ pub struct Reader {
     connection: Connection,
 }
 
-const SUMMARY: &str = "SELECT id, name, status, spec, facts, created, started, ended, cause, step, epoch, seconds, loss, last,
+const SUMMARY: &str =
+    "SELECT id, name, status, spec, facts, created, started, ended, cause, step, epoch, seconds, loss, last,
     best, best_epoch, lambda FROM runs";
 
 impl Reader {
@@ -58,7 +59,11 @@ impl Reader {
             None => {
                 let ids: Vec<RunId> = self.list()?.into_iter().take(5).map(|r| r.id).collect();
                 let ids: Vec<&str> = ids.iter().map(RunId::as_str).collect();
-                Err(none(if ids.is_empty() { "there are no runs".into() } else { format!("newest: {}", ids.join(", ")) }))
+                Err(none(if ids.is_empty() {
+                    "there are no runs".into()
+                } else {
+                    format!("newest: {}", ids.join(", "))
+                }))
             }
         }
     }
@@ -112,7 +117,15 @@ impl Reader {
             let spec: crate::spec::RunSpec = parse(&id, "spec", &spec)?;
             let step = step as u64;
             let norms = norms(&c, run, step)?;
-            all.push(RunNorms { id: RunId(id), task: spec.task, method: spec.method, seed: spec.seed, best, step, norms });
+            all.push(RunNorms {
+                id: RunId(id),
+                task: spec.task,
+                method: spec.method,
+                seed: spec.seed,
+                best,
+                step,
+                norms,
+            });
         }
         Ok(all)
     }
@@ -264,8 +277,7 @@ fn log(c: &Connection, run: i64, lines: usize) -> Result<Vec<LogLine>, StoreErro
 
 fn artifacts(c: &Connection, run: i64) -> Result<Vec<Artifact>, StoreError> {
     let mut query = c.prepare_cached("SELECT kind, path, bytes FROM artifacts WHERE run = ?1 ORDER BY path")?;
-    let rows = query.query_map([run], |r| {
-        Ok(Artifact { kind: r.get(0)?, path: r.get(1)?, bytes: r.get::<_, i64>(2)? as u64 })
-    })?;
+    let rows = query
+        .query_map([run], |r| Ok(Artifact { kind: r.get(0)?, path: r.get(1)?, bytes: r.get::<_, i64>(2)? as u64 }))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -21,7 +21,8 @@ pub(super) fn fill(t: &Transaction, runs: u64, points: u64) -> Result<(), StoreE
             seed: run,
             ..RunSpec::default()
         };
-        let facts = RunFacts { total_steps: length, epochs: 10, metric: "accuracy".into(), layers: 6, ..RunFacts::default() };
+        let facts =
+            RunFacts { total_steps: length, epochs: 10, metric: "accuracy".into(), layers: 6, ..RunFacts::default() };
         let version = schema::next_version(t)?;
         t.prepare_cached(
             "INSERT INTO runs (id, name, status, device, spec, facts, created, started, ended, step, epoch, seconds, loss, last,
@@ -57,7 +58,15 @@ fn series(t: &Transaction, run: i64, length: u64) -> Result<(), StoreError> {
         let share = step as f64 / length as f64;
         let noise = ((step.wrapping_mul(2_654_435_761) >> 8) % 1_000) as f64 / 5_000.0;
         let loss = 0.4 + 0.3 * (-4.0 * share).exp() + noise;
-        insert.execute(params![run, step as i64, 10.0 * share, step as f64 * 0.1, loss, 5e-3 * (1.0 - share), 1.0 + noise])?;
+        insert.execute(params![
+            run,
+            step as i64,
+            10.0 * share,
+            step as f64 * 0.1,
+            loss,
+            5e-3 * (1.0 - share),
+            1.0 + noise
+        ])?;
     }
     super::pyramid::rebuild(t, run)
 }

@@ -112,8 +112,12 @@ fn apply(t: &Transaction, id: &RunId, event: &RunEvent) -> Result<(), StoreError
         RunEvent::Norms { step, rows } => norms(t, run, *step, rows)?,
         RunEvent::Log { level, text } => {
             let level = serde_json::to_string(level).unwrap_or_default();
-            t.prepare_cached("INSERT INTO logs (run, time, level, text) VALUES (?1, ?2, ?3, ?4)")?
-                .execute(params![run, now(), level.trim_matches('"'), text])?;
+            t.prepare_cached("INSERT INTO logs (run, time, level, text) VALUES (?1, ?2, ?3, ?4)")?.execute(params![
+                run,
+                now(),
+                level.trim_matches('"'),
+                text
+            ])?;
         }
         RunEvent::Artifact { kind, path, bytes } => {
             t.prepare_cached("INSERT OR REPLACE INTO artifacts (run, path, kind, bytes) VALUES (?1, ?2, ?3, ?4)")?
@@ -173,8 +177,10 @@ fn evaluation(t: &Transaction, run: i64, e: &Evaluation) -> Result<(), StoreErro
     )?
     .execute(params![run, e.step as i64, e.epoch, e.loss, e.rows as i64, e.seconds])?;
     for (place, (metric, value)) in e.scores.iter().enumerate() {
-        t.prepare_cached("INSERT OR REPLACE INTO scores (run, step, place, metric, value) VALUES (?1, ?2, ?3, ?4, ?5)")?
-            .execute(params![run, e.step as i64, place as i64, metric, value])?;
+        t.prepare_cached(
+            "INSERT OR REPLACE INTO scores (run, step, place, metric, value) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![run, e.step as i64, place as i64, metric, value])?;
     }
     summarise_scores(t, run)
 }
@@ -186,7 +192,17 @@ fn norms(t: &Transaction, run: i64, step: u64, rows: &[LayerNorm]) -> Result<(),
             "INSERT OR REPLACE INTO norms (run, step, layer, target, lambda, w0_fro, w0_l1, delta_fro, spectrum)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?
-        .execute(params![run, step as i64, n.layer, n.target, n.lambda, n.w0_fro, n.w0_l1, n.delta_fro, spectrum])?;
+        .execute(params![
+            run,
+            step as i64,
+            n.layer,
+            n.target,
+            n.lambda,
+            n.w0_fro,
+            n.w0_l1,
+            n.delta_fro,
+            spectrum
+        ])?;
     }
     summarise_lambda(t, run)
 }
@@ -216,7 +232,11 @@ fn summarise_lambda(t: &Transaction, run: i64) -> Result<(), StoreError> {
 
 fn status_of(t: &Transaction, run: i64, status: Status, cause: Option<&str>) -> Result<(), StoreError> {
     let ended = (!status.is_live() && status != Status::Queued).then(now);
-    t.prepare_cached("UPDATE runs SET status = ?2, cause = ?3, ended = ?4 WHERE seq = ?1")?
-        .execute(params![run, status.as_str(), cause, ended])?;
+    t.prepare_cached("UPDATE runs SET status = ?2, cause = ?3, ended = ?4 WHERE seq = ?1")?.execute(params![
+        run,
+        status.as_str(),
+        cause,
+        ended
+    ])?;
     Ok(())
 }

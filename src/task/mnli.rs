@@ -18,7 +18,11 @@ impl Task for Mnli {
     }
 
     fn layout(&self) -> Layout {
-        Layout { text: Column::Name("sentence1"), pair: Some(Column::Name("sentence2")), label: Column::Name("gold_label") }
+        Layout {
+            text: Column::Name("sentence1"),
+            pair: Some(Column::Name("sentence2")),
+            label: Column::Name("gold_label"),
+        }
     }
 
     fn labels(&self) -> LabelKind {

@@ -18,7 +18,11 @@ impl Task for Mrpc {
     }
 
     fn layout(&self) -> Layout {
-        Layout { text: Column::Name("#1 String"), pair: Some(Column::Name("#2 String")), label: Column::Name("Quality") }
+        Layout {
+            text: Column::Name("#1 String"),
+            pair: Some(Column::Name("#2 String")),
+            label: Column::Name("Quality"),
+        }
     }
 
     fn labels(&self) -> LabelKind {

@@ -18,7 +18,11 @@ impl Task for Qqp {
     }
 
     fn layout(&self) -> Layout {
-        Layout { text: Column::Name("question1"), pair: Some(Column::Name("question2")), label: Column::Name("is_duplicate") }
+        Layout {
+            text: Column::Name("question1"),
+            pair: Some(Column::Name("question2")),
+            label: Column::Name("is_duplicate"),
+        }
     }
 
     fn labels(&self) -> LabelKind {

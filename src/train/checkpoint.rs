@@ -23,6 +23,8 @@ pub enum CheckpointError {
     Format { path: PathBuf, source: safetensors::SafeTensorError },
     #[error("{path}: {what}")]
     Content { path: PathBuf, what: String },
+    #[error(transparent)]
+    Adapter(Box<super::job::InspectError>),
 }
 
 /// Where the loop stands, beside the tensors.
@@ -73,7 +75,12 @@ pub fn load(folder: &Path, parameters: &[Parameter]) -> Result<Option<(State, Po
 }
 
 /// Writes adapter and head tensors with the metadata that other tools need.
-pub fn save_adapter(path: &Path, spec: &RunSpec, all: &[Parameter], values: &[NamedTensor]) -> Result<u64, CheckpointError> {
+pub fn save_adapter(
+    path: &Path,
+    spec: &RunSpec,
+    all: &[Parameter],
+    values: &[NamedTensor],
+) -> Result<u64, CheckpointError> {
     // Full fine-tuning has no adapter tensors: what it trained is the encoder.
     let keep = |p: &Parameter| spec.method == "full" || p.part != Part::Encoder;
     let named = all.iter().zip(values).filter(|(p, _)| keep(p)).map(|(p, t)| (p.name.clone(), t));

@@ -1,7 +1,8 @@
 //! The loop: steps, evaluations, checkpoints and requests between batches. Knows devices only as [`Backend`].
 
 use super::checkpoint::{self, CHECKPOINT, Position};
-use super::{Backend, Outcome, Signal, TrainError, evaluate, schedule};
+use super::schedule::Schedule;
+use super::{Backend, Outcome, Signal, TrainError, evaluate};
 use crate::data::Dataset;
 use crate::event::{Evaluation, Level, Point, RunEvent, Status};
 use crate::random;
@@ -108,7 +109,7 @@ impl Fit<'_> {
         clock: &mut Instant,
         sink: &mut dyn Sink,
     ) -> Result<(), TrainError> {
-        let lr = schedule::linear(self.spec.lr, self.spec.warmup_ratio, position.step, total);
+        let lr = Schedule::new(self.spec.lr, self.spec.warmup_ratio, total).lr(position.step);
         let loss = backend.loss_and_gradients(&self.train.batch(rows, self.pad_id), position.step)?;
         let finite = loss.is_finite();
         let grad_norm = if finite { backend.update(lr)? } else { f64::NAN };

@@ -9,13 +9,13 @@ pub use timing::{Timing, time_steps};
 use super::checkpoint::{self, Position};
 use super::fit::{Fit, Sink, step_counts};
 use super::{Backend, Outcome, Part, Signal, TrainError, evaluate};
+use crate::adapter;
 use crate::data::{self, Dataset, Source, Split, Tokenizer};
 use crate::event::{Level, RunEvent, RunFacts};
-use crate::model::ModelSource;
+use crate::model::{Checkpoint, ModelSource};
 use crate::spec::RunSpec;
-use crate::task::{self, Task};
+use crate::task::{self, LabelKind, Task};
 use crate::train::autograd::Autograd;
-use crate::adapter;
 use std::path::Path;
 
 /// A claimed run.
@@ -34,9 +34,15 @@ pub fn check(spec: &RunSpec) -> Result<(), TrainError> {
     check_device(spec)?;
     let config = ModelSource::resolve(&spec.model)?.config()?;
     let n = config.hidden_size;
-    method.parameters(n, n, spec.rank)?;
+    for target in &spec.targets {
+        method.parameters(&format!("{target} of {}", spec.model), n, n, spec.rank)?;
+    }
     if spec.max_length > config.max_tokens() {
-        return Err(TrainError::TooLong { wanted: spec.max_length, most: config.max_tokens(), model: spec.model.clone() });
+        return Err(TrainError::TooLong {
+            wanted: spec.max_length,
+            most: config.max_tokens(),
+            model: spec.model.clone(),
+        });
     }
     source(spec).check(task)?;
     Ok(())
@@ -51,9 +57,10 @@ fn source(spec: &RunSpec) -> Source {
 }
 
 /// The backend for `spec`'s device.
-pub fn backend(spec: &RunSpec, model: &ModelSource, task: &dyn Task) -> Result<Box<dyn Backend>, TrainError> {
+pub fn backend(spec: &RunSpec, model: &Checkpoint, task: &dyn Task) -> Result<Box<dyn Backend>, TrainError> {
     check_device(spec)?;
-    Ok(Box::new(Autograd::<f32>::new(&model.config()?, &model.weights()?, spec, task.outputs())?))
+    let regression = matches!(task.labels(), LabelKind::Score { .. });
+    Ok(Box::new(Autograd::<f32>::new(model, spec, task.outputs(), regression)?))
 }
 
 /// Loads, trains, and ends when the run is done or asked to end. Runs on the asked number of threads.
@@ -74,9 +81,9 @@ fn train(job: &Job, signal: &dyn Fn() -> Signal, sink: &mut dyn Sink) -> Result<
     let spec = job.spec;
     check(spec)?;
     let task = task::find(&spec.task)?;
-    let model = ModelSource::resolve(&spec.model)?;
-    let config = model.config()?;
-    let tokenizer = Tokenizer::from_bytes(&model.tokenizer()?, spec.max_length)?;
+    let model = ModelSource::resolve(&spec.model)?.load()?;
+    let config = &model.config;
+    let tokenizer = Tokenizer::from_bytes(&model.tokenizer, spec.max_length)?;
     let mut rows = data::load(task, &source(spec), Split::Train)?;
     if spec.train_rows > 0 {
         rows.truncate(spec.train_rows);
@@ -94,7 +101,7 @@ fn train(job: &Job, signal: &dyn Fn() -> Signal, sink: &mut dyn Sink) -> Result<
         backend.restore(&state)?;
         position = saved;
     }
-    sink.send(RunEvent::Started(facts(spec, task, &*backend, &config, train.len(), validation.len())))?;
+    sink.send(RunEvent::Started(facts(spec, task, &*backend, config, train.len(), validation.len())))?;
     if job.resume {
         sink.send(RunEvent::Rewound { step: position.step })?;
     }
@@ -166,8 +173,8 @@ pub fn evaluate_file(
     let (metadata, tensors) = checkpoint::read(adapter)?;
     let spec = spec_of(adapter, &metadata, model, task)?;
     let task = task::find(&spec.task)?;
-    let model = ModelSource::resolve(&spec.model)?;
-    let tokenizer = Tokenizer::from_bytes(&model.tokenizer()?, spec.max_length)?;
+    let model = ModelSource::resolve(&spec.model)?.load()?;
+    let tokenizer = Tokenizer::from_bytes(&model.tokenizer, spec.max_length)?;
     let rows = Dataset::new(task, &tokenizer, &data::load_file(task, file)?)?;
     let mut backend = backend(&spec, &model, task)?;
     let mut state = backend.state()?;
@@ -181,7 +188,7 @@ pub fn evaluate_file(
         value.values = found.values.clone();
     }
     backend.restore(&state)?;
-    Ok(evaluate::evaluate(&mut *backend, task, &rows, spec.batch_size, model.config()?.pad_token_id)?)
+    Ok(evaluate::evaluate(&mut *backend, task, &rows, spec.batch_size, model.config.pad_token_id)?)
 }
 
 /// The spec that an adapter's metadata describes.
@@ -193,8 +200,10 @@ fn spec_of(
 ) -> Result<RunSpec, TrainError> {
     let mut spec = RunSpec::default();
     let given = [("model", "base_model", model), ("task", "task", task)];
-    let fields = [("method", "method"), ("rank", "r"), ("alpha", "alpha"), ("targets", "targets"), ("max_length", "max_length")];
-    let named = given.map(|(field, key, flag)| (field, flag.map(str::to_string).or_else(|| metadata.get(key).cloned())));
+    let fields =
+        [("method", "method"), ("rank", "r"), ("alpha", "alpha"), ("targets", "targets"), ("max_length", "max_length")];
+    let named =
+        given.map(|(field, key, flag)| (field, flag.map(str::to_string).or_else(|| metadata.get(key).cloned())));
     let read = fields.map(|(field, key)| (field, metadata.get(key).map(|v| v.replace(',', "+"))));
     for (name, value) in named.into_iter().chain(read) {
         match (crate::spec::Field::find(name), value) {

@@ -31,7 +31,13 @@ use Kind::{Figure1, Launch, Run, Runs};
 pub static KEYS: &[Binding] = &[
     key(&["enter"], Action::Open, &[Runs], "open the selected run", "open"),
     key(&["d"], Action::Demo, &[Runs], "launch the demo", "demo"),
-    key(&["/"], Action::Filter, &[Runs], "filter: words, task:cola, method:lora, status:failed, -word, lr>=1e-3, |", "filter"),
+    key(
+        &["/"],
+        Action::Filter,
+        &[Runs],
+        "filter: words, task:cola, method:lora, status:failed, -word, lr>=1e-3, |",
+        "filter",
+    ),
     key(&["s"], Action::NextSort, &[Runs], "sort by the next column", "sort"),
     key(&["S"], Action::ReverseSort, &[Runs], "reverse the sorting", ""),
     key(&["x"], Action::Stop, &[Runs, Run], "stop and save the run (resumable)", "stop"),

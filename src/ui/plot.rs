@@ -34,7 +34,14 @@ pub fn draw(figure: &Figure, cursor: Option<Cursor>, area: Rect, buf: &mut Buffe
     }
 }
 
-fn draw_panel(figure: &Figure, panel: &Panel, cursor: Option<(usize, usize)>, area: Rect, buf: &mut Buffer, theme: &Theme) {
+fn draw_panel(
+    figure: &Figure,
+    panel: &Panel,
+    cursor: Option<(usize, usize)>,
+    area: Rect,
+    buf: &mut Buffer,
+    theme: &Theme,
+) {
     let cells = panel.marks.iter().find_map(|m| if let Mark::Heatmap { cells } = m { Some(cells) } else { None });
     match (cells, figure.scale_of(panel)) {
         (Some(cells), Some(scale)) => heat::draw(panel, cells, scale, cursor, area, buf, theme),
@@ -53,8 +60,9 @@ pub fn value_at(figure: &Figure, cursor: Cursor) -> Option<f64> {
 
 /// Rows and columns of a panel's heatmap.
 pub fn shape(figure: &Figure, panel: usize) -> (usize, usize) {
-    let cells = figure.panels.get(panel).and_then(|p| {
-        p.marks.iter().find_map(|m| if let Mark::Heatmap { cells } = m { Some(cells) } else { None })
-    });
+    let cells = figure
+        .panels
+        .get(panel)
+        .and_then(|p| p.marks.iter().find_map(|m| if let Mark::Heatmap { cells } = m { Some(cells) } else { None }));
     cells.map_or((0, 0), |c| (c.len(), c.first().map_or(0, Vec::len)))
 }

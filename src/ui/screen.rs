@@ -31,7 +31,10 @@ pub enum Effect {
     Open(RunId),
     Ask(Request),
     /// Ask the person first.
-    Confirm { question: String, request: Request },
+    Confirm {
+        question: String,
+        request: Request,
+    },
     Say(String),
 }
 

@@ -93,16 +93,16 @@ fn draw_mark<DB: DrawingBackend>(
     let at = |x: f64, y: f64| -> Option<(i32, i32)> {
         let (x, y) = (panel.x.range.share(x)?, panel.y.range.share(y)?);
         let inside = (-0.001..=1.001).contains(&x) && (-0.001..=1.001).contains(&y);
-        inside.then(|| {
-            (r.x + (x * f64::from(r.w)).round() as i32, r.y + ((1.0 - y) * f64::from(r.h)).round() as i32)
-        })
+        inside.then(|| (r.x + (x * f64::from(r.w)).round() as i32, r.y + ((1.0 - y) * f64::from(r.h)).round() as i32))
     };
     match mark {
         Mark::Heatmap { cells } => scale.map_or(Ok(()), |scale| heat::draw(c, r, cells, scale)),
-        Mark::Span { colour: index, bars } => bars.iter().try_for_each(|(x, low, high)| match (at(*x, *low), at(*x, *high)) {
-            (Some(a), Some(b)) => c.line(vec![a, b], colour(paler(series(*index), 0.75)), 0.6),
-            _ => Ok(()),
-        }),
+        Mark::Span { colour: index, bars } => {
+            bars.iter().try_for_each(|(x, low, high)| match (at(*x, *low), at(*x, *high)) {
+                (Some(a), Some(b)) => c.line(vec![a, b], colour(paler(series(*index), 0.75)), 0.6),
+                _ => Ok(()),
+            })
+        }
         Mark::Line { colour: index, stroke, points, .. } => {
             let (ink, width) = match stroke {
                 Stroke::Raw => (paler(series(*index), 0.6), 0.6),
@@ -124,9 +124,11 @@ fn draw_mark<DB: DrawingBackend>(
             Ok(())
         }
         Mark::Marker { colour: index, at: (x, y), .. } => match at(*x, *y) {
-            Some(place) => {
-                c.put(&Circle::new(place, c.points(3.5).max(3), colour(series(*index)).stroke_width(c.points(1.0).max(1) as u32)))
-            }
+            Some(place) => c.put(&Circle::new(
+                place,
+                c.points(3.5).max(3),
+                colour(series(*index)).stroke_width(c.points(1.0).max(1) as u32),
+            )),
             None => Ok(()),
         },
     }

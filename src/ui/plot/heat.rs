@@ -101,7 +101,8 @@ fn cell(value: Option<f64>, scale: &Scale, here: bool, first: bool, r: Rect, buf
 pub(super) fn scale_line(scale: &Scale, area: Rect, buf: &mut Buffer, theme: &Theme) {
     let (low, high) = (compact(scale.low), compact(scale.high));
     let label = if area.width > 60 { format!(" {}", scale.label) } else { String::new() };
-    let bar = (area.width as usize).saturating_sub(low.len() + high.chars().count() + label.chars().count() + 2).min(60);
+    let bar =
+        (area.width as usize).saturating_sub(low.len() + high.chars().count() + label.chars().count() + 2).min(60);
     if bar < 4 {
         return;
     }

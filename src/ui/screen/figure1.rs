@@ -141,7 +141,9 @@ impl Screen for Figure1Screen {
                 frame.render_widget(Line::styled(caption, scene.theme.faint()), foot);
             }
             Err(text) => {
-                let text = format!("{text}\n\nIt fills while runs of SymLoRA and LoRA train: d on the table of runs (1) launches the demo.");
+                let text = format!(
+                    "{text}\n\nIt fills while runs of SymLoRA and LoRA train: d on the table of runs (1) launches the demo."
+                );
                 frame.render_widget(Paragraph::new(text).style(scene.theme.faint()).wrap(Wrap { trim: true }), area);
             }
         }

@@ -167,7 +167,8 @@ impl Screen for LaunchScreen {
     fn draw(&self, frame: &mut Frame, area: Rect, scene: &Scene) {
         let theme = scene.theme;
         let [form, foot] = Layout::vertical([Constraint::Min(3), Constraint::Length(4)]).areas(area);
-        let block = Block::bordered().title(Span::styled(" Launch: a comma-separated list makes a grid ", theme.title()));
+        let block =
+            Block::bordered().title(Span::styled(" Launch: a comma-separated list makes a grid ", theme.title()));
         let inner = block.inner(form);
         frame.render_widget(block, form);
         let height = inner.height.max(1) as usize;
@@ -180,7 +181,8 @@ impl Screen for LaunchScreen {
             let cursor = if here { "▏" } else { "" };
             let text = format!("{}{cursor}", harmless(&self.texts[i]));
             let options = self.options(&FIELDS[i]);
-            let hint = if here && !options.is_empty() { format!("   ←→ {}", options.join(" ")) } else { String::new() };
+            let hint =
+                if here && !options.is_empty() { format!("   ←→ {}", options.join(" ")) } else { String::new() };
             Line::from(vec![
                 Span::styled(format!("{mark}{:14}", FIELDS[i].name), style),
                 Span::styled(text, if fault { theme.error() } else { ratatui::style::Style::new() }),

@@ -110,7 +110,8 @@ impl RunScreen {
         let full = (run.progress() * width as f64).round() as usize;
         let bar = format!("{}{}", "━".repeat(full), "─".repeat(width - full));
         let speed = detail.series.iter().find(|(s, _)| *s == crate::record::Series::SamplesPerSecond);
-        let speed = speed.and_then(|(_, bins)| bins.last()).map_or(String::new(), |b| format!(" · {:.0} rows/s", b.mean));
+        let speed =
+            speed.and_then(|(_, bins)| bins.last()).map_or(String::new(), |b| format!(" · {:.0} rows/s", b.mean));
         let left = run.eta().map_or(String::new(), |s| format!(" · {} left", duration(s)));
         let first = Line::from(vec![
             Span::styled(format!("{} {} ", run.id, harmless(&run.name)), theme.title()),
@@ -189,7 +190,12 @@ fn reading(figure: &Figure, cursor: Cursor) -> String {
         Range::Numbers { .. } => i.to_string(),
     };
     let value = plot::value_at(figure, cursor).map_or("–".into(), |v| format!("{v:.6}"));
-    format!("layer {} {}: {} = {value} ", name(&panel.y.range, cursor.row), name(&panel.x.range, cursor.column), panel.title)
+    format!(
+        "layer {} {}: {} = {value} ",
+        name(&panel.y.range, cursor.row),
+        name(&panel.x.range, cursor.column),
+        panel.title
+    )
 }
 
 impl Screen for RunScreen {

@@ -47,15 +47,35 @@ const COLUMNS: &[Column] = &[
     Column { title: "status", width: 13, text: status, order: |a, b| b.created.total_cmp(&a.created) },
     Column { title: "name", width: 22, text: |r| harmless(&r.name), order: |a, b| a.name.cmp(&b.name) },
     Column { title: "task", width: 6, text: |r| r.spec.task.clone(), order: |a, b| a.spec.task.cmp(&b.spec.task) },
-    Column { title: "method", width: 8, text: |r| r.spec.method.clone(), order: |a, b| a.spec.method.cmp(&b.spec.method) },
+    Column {
+        title: "method",
+        width: 8,
+        text: |r| r.spec.method.clone(),
+        order: |a, b| a.spec.method.cmp(&b.spec.method),
+    },
     Column { title: "best", width: 7, text: |r| number(r.best, 4), order: |a, b| numbers(a.best, b.best) },
     Column { title: "loss", width: 7, text: |r| number(r.loss, 4), order: |a, b| numbers(b.loss, a.loss) },
     Column { title: "epoch", width: 8, text: epoch, order: |a, b| b.epoch.total_cmp(&a.epoch) },
     Column { title: "time", width: 7, text: |r| duration(r.seconds), order: |a, b| b.seconds.total_cmp(&a.seconds) },
-    Column { title: "lr", width: 6, text: |r| format!("{:.0e}", r.spec.lr), order: |a, b| b.spec.lr.total_cmp(&a.spec.lr) },
+    Column {
+        title: "lr",
+        width: 6,
+        text: |r| format!("{:.0e}", r.spec.lr),
+        order: |a, b| b.spec.lr.total_cmp(&a.spec.lr),
+    },
     Column { title: "seed", width: 5, text: |r| r.spec.seed.to_string(), order: |a, b| a.spec.seed.cmp(&b.spec.seed) },
-    Column { title: "λ̄", width: 6, text: |r| number(r.lambda.filter(|_| r.spec.method != "lora"), 3), order: |a, b| numbers(a.lambda, b.lambda) },
-    Column { title: "params", width: 8, text: |r| r.facts.adapter_parameters.to_string(), order: |a, b| b.facts.adapter_parameters.cmp(&a.facts.adapter_parameters) },
+    Column {
+        title: "λ̄",
+        width: 6,
+        text: |r| number(r.lambda.filter(|_| r.spec.method != "lora"), 3),
+        order: |a, b| numbers(a.lambda, b.lambda),
+    },
+    Column {
+        title: "params",
+        width: 8,
+        text: |r| r.facts.adapter_parameters.to_string(),
+        order: |a, b| b.facts.adapter_parameters.cmp(&a.facts.adapter_parameters),
+    },
     Column { title: "id", width: 7, text: |r| r.id.to_string(), order: |a, b| b.id.cmp(&a.id) },
 ];
 
@@ -140,7 +160,8 @@ impl RunsScreen {
             if sorted { format!("{}{arrow}", c.title) } else { c.title.to_string() }
         };
         let header = Row::new(shown.iter().map(title)).style(scene.theme.faint());
-        let widths = shown.iter().map(|c| Constraint::Length(if c.title == "name" { c.width + spare } else { c.width }));
+        let widths =
+            shown.iter().map(|c| Constraint::Length(if c.title == "name" { c.width + spare } else { c.width }));
         // Only the lines around the selection become cells: a table of ten thousand runs costs as much as one of fifty.
         let at = self.position(rows);
         let height = area.height.saturating_sub(3).max(1) as usize;
@@ -268,7 +289,9 @@ impl Screen for RunsScreen {
                 frame.render_widget(block, place);
                 match chart.figure(&Subject::Run(detail), &ChartOptions::default()) {
                     Ok(figure) => plot::draw(&figure, None, inner, frame.buffer_mut(), scene.theme),
-                    Err(error) => frame.render_widget(Paragraph::new(error.to_string()).style(scene.theme.faint()), inner),
+                    Err(error) => {
+                        frame.render_widget(Paragraph::new(error.to_string()).style(scene.theme.faint()), inner)
+                    }
                 }
             }
         }
@@ -289,7 +312,10 @@ fn welcome(frame: &mut Frame, area: Rect, theme: &Theme) {
         key("?", "all keys"),
         Line::raw(""),
         Line::styled(
-            fit("The demo shows the program at work on any machine; its scores are not GLUE scores. For science, use roberta-base.", 300),
+            fit(
+                "The demo shows the program at work on any machine; its scores are not GLUE scores. For science, use roberta-base.",
+                300,
+            ),
             theme.faint(),
         ),
     ];

@@ -1,0 +1,77 @@
+//! The classification head, and encoder and head as one. Knows no loss and no optimizer.
+
+use super::ModelError;
+use super::config::{Config, Family};
+use super::encoder::{Adapt, Dropout, Encoder, Get, site};
+use super::linear::Linear;
+use super::real::Real;
+use super::weights::Weights;
+use crate::adapter::Init;
+use crate::data::Batch;
+use candle_core::{Result, Tensor};
+
+/// Standard deviation of a new head's weights: transformers' `initializer_range`.
+const INITIALIZER_RANGE: f64 = 0.02;
+
+/// First values of the head's tensors in the order of `Config::head_shapes`: the checkpoint's where it has the whole head
+/// for this number of outputs, else N(0, 0.02^2) weights and zero biases. BERT's pooler is taken by itself.
+pub fn initial_values(
+    config: &Config,
+    weights: &Weights,
+    outputs: usize,
+    seed: u64,
+) -> std::result::Result<Vec<Vec<f64>>, ModelError> {
+    let shapes = config.head_shapes(outputs);
+    let has = |(name, shape): &(String, Vec<usize>)| weights.shape(name) == Some(shape);
+    let dense = shapes[..2].iter().all(has);
+    let out = shapes[2..].iter().all(has);
+    let whole = match config.family {
+        Family::Roberta => [dense && out; 2],
+        Family::Bert => [dense, out],
+    };
+    let values = shapes.iter().enumerate().map(|(i, (name, shape))| {
+        let init = if shape.len() == 2 { Init::Normal { std: INITIALIZER_RANGE } } else { Init::Zeros };
+        match whole[i / 2] {
+            true => weights.values(name, shape),
+            false => Ok(init.values(seed, name, shape.iter().product())),
+        }
+    });
+    values.collect()
+}
+
+/// Encoder and head: a batch to logits.
+pub struct Classifier<T> {
+    encoder: Encoder<T>,
+    dense: Linear,
+    out: Linear,
+}
+
+impl<T: Real> Classifier<T> {
+    /// Takes every tensor by its Hugging Face name.
+    pub fn new(config: &Config, outputs: usize, get: &Get, adapt: &Adapt) -> Result<Self> {
+        let tensors = config.head_shapes(outputs).iter().map(|(name, _)| get(name)).collect::<Result<Vec<_>>>()?;
+        let linear = |i: usize| Linear::new(tensors[i].clone(), tensors[i + 1].clone(), None);
+        Ok(Self { encoder: Encoder::new(config, get, adapt)?, dense: linear(0), out: linear(2) })
+    }
+
+    pub fn encoder(&self) -> &Encoder<T> {
+        &self.encoder
+    }
+
+    /// Logits [rows, outputs]. RoBERTa: dropout, dense, tanh, dropout, out_proj on token 0; BERT: pooler (dense, tanh),
+    /// dropout, linear.
+    pub fn forward(&self, batch: &Batch, dropout: Option<&Dropout>) -> std::result::Result<Tensor, ModelError> {
+        let hidden = self.encoder.forward(batch, dropout)?;
+        let config = self.encoder.config();
+        let last = &hidden[hidden.len() - 1];
+        let mut x = last.narrow(1, 0, 1)?.reshape((batch.rows, config.hidden_size))?;
+        if let (Family::Roberta, Some(d)) = (config.family, dropout) {
+            x = d.apply::<T>(x, d.classifier, site::head_input(config.num_hidden_layers))?;
+        }
+        x = self.dense.forward::<T>(&x)?.tanh()?;
+        if let Some(d) = dropout {
+            x = d.apply::<T>(x, d.classifier, site::head_output(config.num_hidden_layers))?;
+        }
+        Ok(self.out.forward::<T>(&x)?)
+    }
+}

@@ -1,0 +1,157 @@
+//! The reference backend: candle's automatic differentiation on the CPU in f32 or f64, for every method. Knows no loop,
+//! no files and no screens.
+
+mod loss;
+mod norms;
+mod parameters;
+
+use super::optim::{AdamW, clip};
+use super::{Backend, BackendError, NamedTensor, Parameter, State};
+use crate::adapter::{self, Method};
+use crate::data::Batch;
+use crate::event::LayerNorm;
+use crate::model::Checkpoint;
+use crate::model::encoder::{Dropout, position_ids};
+use crate::model::head::Classifier;
+use crate::model::real::Real;
+use crate::spec::RunSpec;
+use candle_core::{DType, Device, Tensor};
+use parameters::Parameters;
+
+/// A classifier in training. All trainable values lie in one flat buffer, in the order of `Backend::parameters`: adapters
+/// by layer and target (or, without a form, every encoder weight), then the head.
+pub struct Autograd<T> {
+    method: &'static dyn Method,
+    scaling: f64,
+    max_grad_norm: f64,
+    regression: bool,
+    dropout: Dropout,
+    parameters: Parameters<T>,
+    classifier: Classifier<T>,
+    gradients: Vec<T>,
+    optimizer: AdamW<T>,
+    norms: norms::Frozen,
+}
+
+impl<T: Real> Autograd<T> {
+    /// A model for `outputs` logits (one for `regression`, with mean squared error; else mean cross-entropy), with what
+    /// `spec` says of method, rank, alpha, targets, seed, dropout, clipping and AdamW.
+    pub fn new(
+        checkpoint: &Checkpoint,
+        spec: &RunSpec,
+        outputs: usize,
+        regression: bool,
+    ) -> Result<Self, BackendError> {
+        let method = adapter::find(&spec.method)?;
+        let config = &checkpoint.config;
+        let parameters = Parameters::<T>::new(checkpoint, spec, method, outputs)?;
+        let classifier = parameters.classifier(config, outputs, method, spec.scaling())?;
+        let norms = norms::Frozen::new(checkpoint, method, &parameters.targets)?;
+        Ok(Self {
+            method,
+            scaling: spec.scaling(),
+            max_grad_norm: spec.max_grad_norm,
+            regression,
+            dropout: Dropout::new(config, spec.dropout, spec.seed, 0),
+            gradients: vec![T::zero(); parameters.values.len()],
+            optimizer: AdamW::new(parameters.segments(), spec.adam_eps, spec.weight_decay),
+            parameters,
+            classifier,
+            norms,
+        })
+    }
+
+    /// Sets parameters by name; others keep their values, the optimizer its state. Unknown names are errors.
+    pub fn load(&mut self, tensors: &[NamedTensor]) -> Result<(), BackendError> {
+        self.parameters.load(tensors)
+    }
+
+    /// Hidden states without dropout, each [rows][width][hidden] flat: after the embeddings, then after every layer.
+    pub fn hidden_states(&self, batch: &Batch) -> Result<Vec<Vec<f64>>, BackendError> {
+        let hidden = self.classifier.encoder().forward(batch, None)?;
+        hidden.iter().map(|h| Ok(h.flatten_all()?.to_dtype(DType::F64)?.to_vec1()?)).collect()
+    }
+
+    /// Position ids of the batch, [rows][width] flat.
+    pub fn position_ids(&self, batch: &Batch) -> Vec<u32> {
+        position_ids(self.classifier.encoder().config(), &batch.ids, batch.width)
+    }
+
+    /// Mean loss of the batch without dropout and without gradients.
+    pub fn loss(&self, batch: &Batch) -> Result<f64, BackendError> {
+        let logits = self.classifier.forward(batch, None)?.detach();
+        Ok(loss::mean::<T>(&logits, &batch.labels, self.regression)?.to_scalar::<T>()?.wide())
+    }
+
+    /// The checkpoint's frozen weight or the trained one, f64 row by row; for tests and merging.
+    pub fn weight(&self, name: &str) -> Result<Vec<f64>, BackendError> {
+        let tensor = self.parameters.tensor(name)?;
+        Ok(tensor.flatten_all()?.to_dtype(DType::F64)?.to_vec1()?)
+    }
+}
+
+impl<T: Real> Backend for Autograd<T> {
+    fn parameters(&self) -> &[Parameter] {
+        &self.parameters.list
+    }
+
+    fn loss_and_gradients(&mut self, batch: &Batch, step: u64) -> Result<f64, BackendError> {
+        let dropout = Dropout { step, ..self.dropout };
+        let logits = self.classifier.forward(batch, Some(&dropout))?;
+        let loss = loss::mean::<T>(&logits, &batch.labels, self.regression)?;
+        let store = loss.backward()?;
+        for (variable, range) in self.parameters.variables() {
+            let slot = &mut self.gradients[range];
+            match store.get(variable) {
+                Some(gradient) => slot.copy_from_slice(&gradient.flatten_all()?.to_vec1::<T>()?),
+                None => slot.fill(T::zero()),
+            }
+        }
+        Ok(loss.to_scalar::<T>()?.wide())
+    }
+
+    fn update(&mut self, lr: f64) -> Result<f64, BackendError> {
+        let norm = clip(&mut self.gradients, self.max_grad_norm);
+        self.optimizer.update(&mut self.parameters.values, &self.gradients, lr);
+        self.parameters.push()?;
+        Ok(norm)
+    }
+
+    fn logits(&mut self, batch: &Batch) -> Result<Vec<Vec<f64>>, BackendError> {
+        let logits = self.classifier.forward(batch, None)?.detach();
+        Ok(logits.to_dtype(DType::F64)?.to_vec2()?)
+    }
+
+    fn gradients(&self) -> Result<Vec<NamedTensor>, BackendError> {
+        Ok(self.parameters.named(&self.gradients))
+    }
+
+    fn state(&self) -> Result<State, BackendError> {
+        Ok(State {
+            steps: self.optimizer.steps,
+            values: self.parameters.named(&self.parameters.values),
+            first: self.parameters.named(&self.optimizer.first),
+            second: self.parameters.named(&self.optimizer.second),
+        })
+    }
+
+    fn restore(&mut self, state: &State) -> Result<(), BackendError> {
+        let values = self.parameters.flat(&state.values)?;
+        let first = self.parameters.flat(&state.first)?;
+        let second = self.parameters.flat(&state.second)?;
+        self.parameters.values = values;
+        self.optimizer.first = first;
+        self.optimizer.second = second;
+        self.optimizer.steps = state.steps;
+        self.parameters.push()
+    }
+
+    fn norms(&self) -> Result<Vec<LayerNorm>, BackendError> {
+        self.norms.measure(&self.parameters, self.method, self.scaling)
+    }
+}
+
+/// A tensor of `values` on the host.
+fn host<T: Real>(values: Vec<T>, shape: &[usize]) -> Result<Tensor, candle_core::Error> {
+    Tensor::from_vec(values, shape, &Device::Cpu)
+}

@@ -1,0 +1,213 @@
+//! The tensors of a model in training: variables over one flat buffer, frozen weights beside it. Knows no forward pass.
+
+use super::host;
+use crate::adapter::{Method, module_path};
+use crate::model::head::{Classifier, initial_values};
+use crate::model::linear::Adapter;
+use crate::model::real::Real;
+use crate::model::{Checkpoint, config::Config};
+use crate::spec::{RunSpec, TARGETS};
+use crate::train::optim::Segment;
+use crate::train::{BackendError, NamedTensor, Parameter, Part, Values};
+use candle_core::{DType, Tensor, Var};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+pub struct Parameters<T> {
+    pub list: Vec<Parameter>,
+    /// All trainable values, parameter by parameter.
+    pub values: Vec<T>,
+    /// Layer, target and module path of the selected matrices, by layer, then in the order of `TARGETS`.
+    pub targets: Vec<(usize, &'static str, String)>,
+    ranges: Vec<Range<usize>>,
+    variables: Vec<Var>,
+    index: BTreeMap<String, usize>,
+    frozen: BTreeMap<String, Tensor>,
+}
+
+impl<T: Real> Parameters<T> {
+    /// Reads the checkpoint and draws the first values of what it lacks.
+    pub fn new(
+        checkpoint: &Checkpoint,
+        spec: &RunSpec,
+        method: &dyn Method,
+        outputs: usize,
+    ) -> Result<Self, BackendError> {
+        let config = &checkpoint.config;
+        let targets = selected(config, spec)?;
+        let mut made = Self {
+            list: Vec::new(),
+            values: Vec::new(),
+            targets,
+            ranges: Vec::new(),
+            variables: Vec::new(),
+            index: BTreeMap::new(),
+            frozen: BTreeMap::new(),
+        };
+        if method.form().is_some() {
+            let n = config.hidden_size;
+            for (_, _, path) in made.targets.clone() {
+                for p in method.parameters(&path, n, n, spec.rank)? {
+                    let name = format!("{path}.{}", p.suffix);
+                    let values = p.init.values(spec.seed, &name, p.shape.iter().product());
+                    made.add(name, p.shape, Part::Adapter, p.decay, &values)?;
+                }
+            }
+        }
+        for (name, shape) in config.encoder_shapes() {
+            let values = checkpoint.weights.values(&name, &shape)?;
+            if method.form().is_none() {
+                let decay = shape.len() == 2;
+                made.add(name, shape, Part::Encoder, decay, &values)?;
+            } else {
+                made.frozen.insert(name, host(values.into_iter().map(T::of).collect(), &shape)?);
+            }
+        }
+        let head = initial_values(config, &checkpoint.weights, outputs, spec.seed)?;
+        for ((name, shape), values) in config.head_shapes(outputs).into_iter().zip(head) {
+            let decay = shape.len() == 2;
+            made.add(name, shape, Part::Head, decay, &values)?;
+        }
+        Ok(made)
+    }
+
+    fn add(
+        &mut self,
+        name: String,
+        shape: Vec<usize>,
+        part: Part,
+        decay: bool,
+        values: &[f64],
+    ) -> Result<(), BackendError> {
+        let start = self.values.len();
+        self.values.extend(values.iter().map(|v| T::of(*v)));
+        self.variables.push(Var::from_tensor(&host(self.values[start..].to_vec(), &shape)?)?);
+        self.ranges.push(start..self.values.len());
+        self.index.insert(name.clone(), self.list.len());
+        self.list.push(Parameter { name, shape, part, decay });
+        Ok(())
+    }
+
+    /// The forward pass over these tensors.
+    pub fn classifier(
+        &self,
+        config: &Config,
+        outputs: usize,
+        method: &dyn Method,
+        scaling: f64,
+    ) -> Result<Classifier<T>, BackendError> {
+        let get = |name: &str| self.tensor(name);
+        let adapt = |layer: usize, target: &str| -> candle_core::Result<Option<Adapter>> {
+            let path = self.targets.iter().find(|(l, t, _)| *l == layer && *t == target).map(|(_, _, path)| path);
+            match (path, method.form()) {
+                (Some(path), Some(form)) => {
+                    Adapter::new(form, scaling, &|s| self.tensor(&format!("{path}.{s}"))).map(Some)
+                }
+                _ => Ok(None),
+            }
+        };
+        Ok(Classifier::new(config, outputs, &get, &adapt)?)
+    }
+
+    /// The variable or the frozen tensor of this name.
+    pub fn tensor(&self, name: &str) -> candle_core::Result<Tensor> {
+        match (self.index.get(name), self.frozen.get(name)) {
+            (Some(i), _) => Ok(self.variables[*i].as_tensor().clone()),
+            (None, Some(tensor)) => Ok(tensor.clone()),
+            (None, None) => candle_core::bail!("{name}: no such tensor"),
+        }
+    }
+
+    pub fn variables(&self) -> impl Iterator<Item = (&Tensor, Range<usize>)> {
+        self.variables.iter().map(Var::as_tensor).zip(self.ranges.iter().cloned())
+    }
+
+    /// Shape and current values of a parameter as f64.
+    pub fn wide(&self, name: &str) -> Option<(&[usize], Vec<f64>)> {
+        let i = *self.index.get(name)?;
+        let values = self.values[self.ranges[i].clone()].iter().map(|v| v.wide()).collect();
+        Some((&self.list[i].shape, values))
+    }
+
+    pub fn segments(&self) -> Vec<Segment> {
+        self.ranges.iter().zip(&self.list).map(|(r, p)| Segment { range: r.clone(), decay: p.decay }).collect()
+    }
+
+    /// Writes the flat buffer into the variables.
+    pub fn push(&self) -> Result<(), BackendError> {
+        for ((variable, range), parameter) in self.variables.iter().zip(&self.ranges).zip(&self.list) {
+            variable.set(&host(self.values[range.clone()].to_vec(), &parameter.shape)?)?;
+        }
+        Ok(())
+    }
+
+    /// A flat buffer as tensors, in the order of the list.
+    pub fn named(&self, flat: &[T]) -> Vec<NamedTensor> {
+        let one = |(p, range): (&Parameter, &Range<usize>)| {
+            let values = flat[range.clone()].iter().map(|v| v.wide());
+            let values = match T::DTYPE {
+                DType::F64 => Values::F64(values.collect()),
+                _ => Values::F32(values.map(|v| v as f32).collect()),
+            };
+            NamedTensor { name: p.name.clone(), shape: p.shape.clone(), values }
+        };
+        self.list.iter().zip(&self.ranges).map(one).collect()
+    }
+
+    /// The flat buffer of tensors that name every parameter, in any order.
+    pub fn flat(&self, tensors: &[NamedTensor]) -> Result<Vec<T>, BackendError> {
+        let mut flat = vec![T::zero(); self.values.len()];
+        let mut seen = BTreeSet::new();
+        for tensor in tensors {
+            seen.insert(self.place(tensor, &mut flat)?);
+        }
+        match self.list.iter().enumerate().find(|(i, _)| !seen.contains(i)) {
+            Some((_, missing)) => Err(BackendError::Missing(missing.name.clone())),
+            None => Ok(flat),
+        }
+    }
+
+    /// Sets the named parameters; nothing is set on error.
+    pub fn load(&mut self, tensors: &[NamedTensor]) -> Result<(), BackendError> {
+        let mut values = self.values.clone();
+        for tensor in tensors {
+            self.place(tensor, &mut values)?;
+        }
+        self.values = values;
+        self.push()
+    }
+
+    fn place(&self, tensor: &NamedTensor, flat: &mut [T]) -> Result<usize, BackendError> {
+        let i = *self.index.get(&tensor.name).ok_or_else(|| BackendError::Unknown(tensor.name.clone()))?;
+        let expected = &self.list[i].shape;
+        let slot = &mut flat[self.ranges[i].clone()];
+        let found = match &tensor.values {
+            Values::F32(v) => v.len(),
+            Values::F64(v) => v.len(),
+        };
+        if tensor.shape != *expected || found != slot.len() {
+            let (tensor, found) = (tensor.name.clone(), tensor.shape.clone());
+            return Err(BackendError::Shape { tensor, found, expected: expected.clone() });
+        }
+        match &tensor.values {
+            Values::F32(v) => slot.iter_mut().zip(v).for_each(|(s, v)| *s = T::of(f64::from(*v))),
+            Values::F64(v) => slot.iter_mut().zip(v).for_each(|(s, v)| *s = T::of(*v)),
+        }
+        Ok(i)
+    }
+}
+
+fn selected(config: &Config, spec: &RunSpec) -> Result<Vec<(usize, &'static str, String)>, BackendError> {
+    for target in &spec.targets {
+        module_path(config.family.prefix(), 0, target)?;
+    }
+    let chosen = TARGETS.into_iter().filter(|t| spec.targets.iter().any(|s| s == t));
+    let chosen: Vec<&'static str> = chosen.collect();
+    let mut targets = Vec::new();
+    for layer in 0..config.num_hidden_layers {
+        for target in &chosen {
+            targets.push((layer, *target, module_path(config.family.prefix(), layer, target)?));
+        }
+    }
+    Ok(targets)
+}

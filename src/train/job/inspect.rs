@@ -1,0 +1,113 @@
+//! Norms and spectra of a saved adapter, with or without the model it was made for.
+
+use super::{Checkpoint, ModelSource, TrainError};
+use crate::adapter::{self, Method};
+use crate::analysis::{self, Matrix};
+use crate::event::LayerNorm;
+use crate::train::checkpoint::{self, CheckpointError};
+use crate::train::{NamedTensor, Values};
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+/// What a file says of its adapter.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Inspection {
+    pub method: &'static str,
+    pub rank: usize,
+    pub alpha: f64,
+    /// Ordered by layer and target; the norms of W0 are NaN without a model.
+    pub layers: Vec<LayerNorm>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum InspectError {
+    #[error("{path}: no adapter tensors; expected names that end in {expected}")]
+    NoAdapter { path: String, expected: String },
+    #[error("{path}: does not say its alpha; give --alpha N")]
+    NoAlpha { path: String },
+    #[error("{path}: {source}")]
+    Analysis { path: String, source: analysis::AnalysisError },
+}
+
+/// Reads `path`; `model` adds the norms of W0, `alpha` stands in where the file does not say it.
+pub fn inspect(path: &Path, model: Option<&str>, alpha: Option<f64>) -> Result<Inspection, TrainError> {
+    let (metadata, tensors) = checkpoint::read(path)?;
+    let shown = path.display().to_string();
+    let (method, matrices) = matrices(&tensors)
+        .ok_or_else(|| InspectError::NoAdapter { path: shown.clone(), expected: suffixes().join(", ") })?;
+    let Some(form) = method.form() else {
+        return Err(InspectError::NoAdapter { path: shown, expected: suffixes().join(", ") }.into());
+    };
+    let first = matrices.values().next().and_then(|m| m.get(form.u.name));
+    let rank = first.map_or(1, |m| if form.u.transposed { m.rows } else { m.columns });
+    let said = metadata.get("alpha").and_then(|a| a.parse().ok());
+    let alpha = alpha.or(said).ok_or_else(|| InspectError::NoAlpha { path: shown.clone() })?;
+    let model = model.map(|m| ModelSource::resolve(m)?.load()).transpose()?;
+    let mut layers = Vec::new();
+    for ((layer, target), found) in &matrices {
+        let measured = analysis::measure(&form, alpha / rank as f64, &|suffix| found.get(suffix).cloned())
+            .map_err(|source| InspectError::Analysis { path: shown.clone(), source })?;
+        let (w0_fro, w0_l1) = match &model {
+            Some(model) => original(model, *layer, target)?,
+            None => (f64::NAN, f64::NAN),
+        };
+        layers.push(LayerNorm {
+            layer: *layer,
+            target: (*target).into(),
+            lambda: measured.lambda,
+            w0_fro,
+            w0_l1,
+            delta_fro: measured.delta_fro,
+            spectrum: measured.spectrum,
+        });
+    }
+    Ok(Inspection { method: method.id(), rank, alpha, layers })
+}
+
+/// Adapter tensors by layer and target, then suffix.
+type Matrices = BTreeMap<(u32, &'static str), HashMap<&'static str, Matrix>>;
+
+/// The method whose tensors the file holds, and these.
+fn matrices(tensors: &HashMap<String, NamedTensor>) -> Option<(&'static dyn Method, Matrices)> {
+    adapter::ALL.iter().find_map(|method| {
+        let suffixes = method_suffixes(*method);
+        let mut found = Matrices::new();
+        for (name, tensor) in tensors {
+            let Some(suffix) = suffixes.iter().find(|s| name.ends_with(&format!(".{s}"))) else { continue };
+            let Some(place) = adapter::layer_and_target(name) else { continue };
+            let values = match &tensor.values {
+                Values::F32(v) => v.iter().map(|x| f64::from(*x)).collect(),
+                Values::F64(v) => v.clone(),
+            };
+            let matrix = Matrix::new(&tensor.shape, values).ok()?;
+            found.entry(place).or_default().insert(*suffix, matrix);
+        }
+        (!found.is_empty()).then_some((*method, found))
+    })
+}
+
+fn method_suffixes(method: &dyn Method) -> Vec<&'static str> {
+    let form = method.form();
+    let names = form.map(|f| [f.c, f.d, Some(f.u.name), Some(f.v.name)]);
+    let mut names: Vec<&str> = names.into_iter().flatten().flatten().collect();
+    names.dedup();
+    names
+}
+
+fn suffixes() -> Vec<&'static str> {
+    adapter::ALL.iter().flat_map(|m| method_suffixes(*m)).collect()
+}
+
+/// Frobenius norm and entrywise L1 of W0.
+fn original(model: &Checkpoint, layer: u32, target: &str) -> Result<(f64, f64), TrainError> {
+    let n = model.config.hidden_size;
+    let name = format!("{}.weight", adapter::module_path(model.config.family.prefix(), layer as usize, target)?);
+    let values = model.weights.values(&name, &[n, n])?;
+    Ok((analysis::frobenius(&values), analysis::entrywise_l1(&values)))
+}
+
+impl From<InspectError> for TrainError {
+    fn from(error: InspectError) -> Self {
+        CheckpointError::Adapter(Box::new(error)).into()
+    }
+}
