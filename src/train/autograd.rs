@@ -111,8 +111,10 @@ impl<T: Real> Backend for Autograd<T> {
     }
 
     fn update(&mut self, lr: f64) -> Result<f64, BackendError> {
-        let norm = clip(&mut self.gradients, self.max_grad_norm);
-        self.optimizer.update(&mut self.parameters.values, &self.gradients, lr);
+        // A copy: `gradients` gives those of the last batch, not the clipped ones.
+        let mut clipped = self.gradients.clone();
+        let norm = clip(&mut clipped, self.max_grad_norm);
+        self.optimizer.update(&mut self.parameters.values, &clipped, lr);
         self.parameters.push()?;
         Ok(norm)
     }

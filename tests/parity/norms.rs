@@ -1,6 +1,6 @@
 //! Norms of trained and of random adapters, from the factors and from the matrices written out.
 
-use crate::folder::{self, items, members, near, number, text, whole, wide};
+use crate::folder::{self, close, items, members, near, number, text, whole, wide};
 use eigenscope::adapter::{self, layer_and_target};
 use eigenscope::analysis::{self, Matrix};
 use eigenscope::event::LayerNorm;
@@ -61,7 +61,20 @@ fn norms_f64() {
                 ];
                 assert_eq!(columns.len() + 3, members(expected).len(), "{name}: columns");
                 for (column, found) in columns {
-                    near(&format!("{kind} {name} {column}"), found, number(&expected[column]), LIMIT);
+                    let what = format!("{kind} {name} {column}");
+                    if column.starts_with("diff") {
+                        // Relative to what is subtracted: a difference near 0 has fewer digits.
+                        let size =
+                            if column.contains("l1") { (row.lambda * row.w0_l1).abs() } else { row.original().abs() };
+                        close(
+                            &what,
+                            &[found],
+                            &[number(&expected[column])],
+                            LIMIT * (size + row.delta_fro.max(if column == "diff_l1" { l1 } else { 0.0 })),
+                        );
+                    } else {
+                        near(&what, found, number(&expected[column]), LIMIT);
+                    }
                 }
                 // The spectrum of a tied form is its diagonal; of an untied one its norm is DeltaW's.
                 match form.d {
