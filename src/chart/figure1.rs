@@ -74,8 +74,11 @@ fn norm_label(norm: Norm) -> &'static str {
     }
 }
 
+/// A column's title and its value of one matrix.
+type Column = (String, Box<dyn Fn(&LayerNorm) -> f64>);
+
 /// Title and value of each column.
-fn columns(options: &ChartOptions) -> [(String, Box<dyn Fn(&LayerNorm) -> f64>); 3] {
+fn columns(options: &ChartOptions) -> [Column; 3] {
     let norm = options.norm;
     let original = move |n: &LayerNorm| match norm {
         Norm::Frobenius => n.lambda * n.w0_fro,
@@ -114,11 +117,11 @@ fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
 }
 
 fn pick<'a>(runs: &[&'a RunNorms], task: &str, method: &str, pick: Pick) -> Vec<&'a RunNorms> {
-    let all = runs.iter().copied().filter(|r| r.task == task && r.method == method);
+    let mut all = runs.iter().copied().filter(|r| r.task == task && r.method == method);
     let score = |r: &RunNorms| r.best.unwrap_or(f64::NEG_INFINITY);
     match pick {
         Pick::Mean => all.collect(),
-        Pick::Last => all.last().into_iter().collect(),
+        Pick::Last => all.next_back().into_iter().collect(),
         Pick::Best => all.max_by(|a, b| score(a).total_cmp(&score(b))).into_iter().collect(),
     }
 }

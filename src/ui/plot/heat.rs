@@ -75,7 +75,7 @@ fn cell(value: Option<f64>, scale: &Scale, here: bool, first: bool, r: Rect, buf
         return;
     };
     let number = compact(value);
-    let text = match (width >= number.len() + 1 && first, here && first) {
+    let text = match (width > number.len() && first, here && first) {
         (true, true) if width >= number.len() + 2 => format!("{:^width$}", format!("[{number}]")),
         (true, _) => format!("{number:^width$}"),
         (false, true) => format!("{:^width$}", "◆"),

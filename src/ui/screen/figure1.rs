@@ -53,9 +53,11 @@ impl Figure1Screen {
             Action::Down if c.row + 1 < rows => c.row += 1,
             Action::Down if c.panel + across < figure.panels.len() => (c.panel, c.row) = (c.panel + across, 0),
             Action::Left if c.column > 0 => c.column -= 1,
-            Action::Left if c.panel % across > 0 => (c.panel, c.column) = (c.panel - 1, columns.saturating_sub(1)),
+            Action::Left if !c.panel.is_multiple_of(across) => {
+                (c.panel, c.column) = (c.panel - 1, columns.saturating_sub(1))
+            }
             Action::Right if c.column + 1 < columns => c.column += 1,
-            Action::Right if (c.panel + 1) % across > 0 => (c.panel, c.column) = (c.panel + 1, 0),
+            Action::Right if !(c.panel + 1).is_multiple_of(across) => (c.panel, c.column) = (c.panel + 1, 0),
             Action::Top => c.row = 0,
             Action::Bottom => c.row = rows.saturating_sub(1),
             _ => {}

@@ -148,7 +148,7 @@ impl RunsScreen {
         let mut shown: Vec<&Column> = Vec::new();
         let mut used = 4;
         for column in COLUMNS {
-            if used + column.width + 1 <= area.width {
+            if used + column.width < area.width {
                 used += column.width + 1;
                 shown.push(column);
             }
