@@ -116,10 +116,7 @@ impl<'a> Ui<'a> {
     }
 
     fn look(&mut self) {
-        let mut interest = self.screens[self.current].interest(self.open.as_ref(), self.width);
-        if self.kind() == Kind::Runs && interest.open.is_none() {
-            interest.open = self.view.runs.first().map(|r| r.id.clone());
-        }
+        let interest = self.screens[self.current].interest(&self.view, self.open.as_ref(), self.width);
         if interest != self.interest {
             self.interest = interest.clone();
             self.port.look(interest);

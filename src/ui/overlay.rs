@@ -27,11 +27,21 @@ pub(super) fn title_line(frame: &mut Frame, area: Rect, tabs: &[(char, &str, boo
 }
 
 pub(super) fn key_line(frame: &mut Frame, area: Rect, screen: Kind, theme: &Theme) {
+    let entry = |b: &keymap::Binding| {
+        [Span::styled(format!(" {}", b.keys[0]), theme.title()), Span::raw(format!(" {} ", b.short))]
+    };
+    let width = |spans: &[Span]| spans.iter().map(Span::width).sum::<usize>();
+    // The screen's own keys give way before the general ones, help and quit among them.
+    let shown = |general: bool| keymap::on(screen).filter(move |b| !b.short.is_empty() && b.on.is_empty() == general);
+    let general: Vec<Span> = shown(true).flat_map(entry).collect();
+    let room = (area.width as usize).saturating_sub(width(&general));
     let mut spans = Vec::new();
-    for binding in keymap::on(screen).filter(|b| !b.short.is_empty()) {
-        spans.push(Span::styled(format!(" {}", binding.keys[0]), theme.title()));
-        spans.push(Span::raw(format!(" {} ", binding.short)));
+    for next in shown(false).map(entry) {
+        if width(&spans) + width(&next) <= room {
+            spans.extend(next);
+        }
     }
+    spans.extend(general);
     frame.render_widget(Line::from(spans), area);
 }
 

@@ -52,7 +52,7 @@ pub trait Screen {
     fn digit(&self) -> char;
     fn title(&self) -> &'static str;
     /// What it wants to see, at this many columns.
-    fn interest(&self, open: Option<&RunId>, width: u16) -> Interest;
+    fn interest(&self, view: &View, open: Option<&RunId>, width: u16) -> Interest;
     fn act(&mut self, action: Action, scene: &Scene) -> Effect;
     fn draw(&self, frame: &mut Frame, area: Rect, scene: &Scene);
 

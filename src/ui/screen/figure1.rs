@@ -89,7 +89,7 @@ impl Screen for Figure1Screen {
         "Figure 1"
     }
 
-    fn interest(&self, open: Option<&RunId>, width: u16) -> Interest {
+    fn interest(&self, _: &View, open: Option<&RunId>, width: u16) -> Interest {
         Interest { open: open.cloned(), width: width as usize, figure1: true, ..Interest::default() }
     }
 

@@ -6,7 +6,7 @@ use crate::spec::{FIELDS, Field, Kind as FieldKind, RunSpec, SpecError, SweepSpe
 use crate::ui::Choices;
 use crate::ui::action::Action;
 use crate::ui::text::harmless;
-use crate::view::{Interest, Request};
+use crate::view::{Interest, Request, View};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -117,7 +117,7 @@ impl Screen for LaunchScreen {
         "Launch"
     }
 
-    fn interest(&self, open: Option<&RunId>, width: u16) -> Interest {
+    fn interest(&self, _: &View, open: Option<&RunId>, width: u16) -> Interest {
         Interest { open: open.cloned(), width: width as usize, ..Interest::default() }
     }
 

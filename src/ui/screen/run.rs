@@ -9,7 +9,7 @@ use crate::record::RunDetail;
 use crate::ui::action::Action;
 use crate::ui::plot::{self, Cursor};
 use crate::ui::text::{duration, harmless, number};
-use crate::view::{Interest, Request};
+use crate::view::{Interest, Request, View};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
@@ -211,7 +211,7 @@ impl Screen for RunScreen {
         "Run"
     }
 
-    fn interest(&self, open: Option<&RunId>, width: u16) -> Interest {
+    fn interest(&self, _: &View, open: Option<&RunId>, width: u16) -> Interest {
         Interest { open: open.cloned(), norms_step: self.norms_step, width: width as usize, ..Interest::default() }
     }
 

@@ -42,9 +42,19 @@ fn numbers(a: Option<f64>, b: Option<f64>) -> Ordering {
     b.unwrap_or(f64::NEG_INFINITY).total_cmp(&a.unwrap_or(f64::NEG_INFINITY))
 }
 
-/// The order of the first column is the view's own: newest first.
+/// What is under way first, then the queue in its order, then what ended, newest first.
+fn by_status(a: &RunSummary, b: &RunSummary) -> Ordering {
+    let rank = |r: &RunSummary| match r.status {
+        Status::Running | Status::Paused => 0,
+        Status::Queued => 1,
+        _ => 2,
+    };
+    let in_turn = a.created.total_cmp(&b.created).then_with(|| a.id.cmp(&b.id));
+    rank(a).cmp(&rank(b)).then(if rank(a) == 2 { in_turn.reverse() } else { in_turn })
+}
+
 const COLUMNS: &[Column] = &[
-    Column { title: "status", width: 13, text: status, order: |a, b| b.created.total_cmp(&a.created) },
+    Column { title: "status", width: 13, text: status, order: by_status },
     Column { title: "name", width: 22, text: |r| harmless(&r.name), order: |a, b| a.name.cmp(&b.name) },
     Column { title: "task", width: 6, text: |r| r.spec.task.clone(), order: |a, b| a.spec.task.cmp(&b.spec.task) },
     Column {
@@ -110,9 +120,7 @@ impl RunsScreen {
     fn rows<'a>(&self, view: &'a View) -> Vec<&'a Arc<RunSummary>> {
         let filter = Filter::parse(&self.filter);
         let mut rows: Vec<&Arc<RunSummary>> = view.runs.iter().filter(|r| filter.holds(r)).collect();
-        if self.sort > 0 {
-            rows.sort_by(|a, b| (COLUMNS[self.sort].order)(a, b));
-        }
+        rows.sort_by(|a, b| (COLUMNS[self.sort].order)(a, b));
         if self.reversed {
             rows.reverse();
         }
@@ -205,8 +213,10 @@ impl Screen for RunsScreen {
         "Runs"
     }
 
-    fn interest(&self, _: Option<&RunId>, width: u16) -> Interest {
-        Interest { open: self.selected.clone(), width: width as usize, ..Interest::default() }
+    fn interest(&self, view: &View, _: Option<&RunId>, width: u16) -> Interest {
+        let rows = self.rows(view);
+        let open = rows.get(self.position(&rows)).map(|r| r.id.clone());
+        Interest { open, width: width as usize, ..Interest::default() }
     }
 
     fn act(&mut self, action: Action, scene: &Scene) -> Effect {
