@@ -10,6 +10,7 @@ use crate::ui::{self, Choices, Colours};
 use anyhow::Context;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 pub use port::AppPort;
 
@@ -18,6 +19,10 @@ pub fn main(args: impl IntoIterator<Item = std::ffi::OsString>) -> anyhow::Resul
     match crate::cli::run(args)? {
         Answer::Code(code) => Ok(code),
         Answer::Terminal { runs } => terminal(&runs),
+        Answer::MeasureScreens { runs, points, json } => {
+            crate::cli::print_members(&measure_screens(runs, points)?, json)?;
+            Ok(crate::cli::code::OK)
+        }
     }
 }
 
@@ -45,20 +50,33 @@ fn choices() -> Choices {
     Choices { tasks: crate::task::ids(), methods, devices: DEVICES.to_vec() }
 }
 
-/// Times of the screens on the runs in `store`, without training anything.
-pub fn bench_screens(store: &Store, runs: &Path, start: std::time::Instant) -> anyhow::Result<serde_json::Value> {
+/// Times of the screens on generated runs, without training anything.
+fn measure_screens(runs: u64, points: u64) -> anyhow::Result<serde_json::Value> {
+    let folder = std::env::temp_dir().join(format!("eigenscope-bench-{}", std::process::id()));
+    let result = measure_screens_in(&folder, runs, points);
+    std::fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+    result
+}
+
+fn measure_screens_in(folder: &Path, runs: u64, points: u64) -> anyhow::Result<serde_json::Value> {
+    eprintln!("generating {runs} runs of {points} points in {}", folder.display());
+    Store::open(folder)?.bulk_seed(runs, points)?;
+    let start = Instant::now();
+    let store = Store::open(folder)?;
     let engine = Arc::new(Engine::start(store.handle(), &[]).context("cannot start the engine")?);
-    let port = AppPort::start(store, engine, runs)?;
+    let port = AppPort::start(&store, engine, folder)?;
     let mut timings = ui::measure(&port, &choices(), start)?;
     timings.keys.sort();
     let p95 = timings.keys[timings.keys.len() * 95 / 100];
-    let idle = idle_share(std::time::Duration::from_secs(2));
-    let ms = |d: std::time::Duration| (d.as_secs_f64() * 1e5).round() / 1e2;
-    Ok(serde_json::json!({ "first_frame_ms": ms(timings.first_frame), "key_p95_ms": ms(p95), "idle_cpu": idle }))
+    let ms = |d: Duration| (d.as_secs_f64() * 1e5).round() / 1e2;
+    Ok(serde_json::json!({
+        "runs": runs, "points": points, "first_frame_ms": ms(timings.first_frame), "key_p95_ms": ms(p95),
+        "idle_cpu": idle_share(Duration::from_secs(2)),
+    }))
 }
 
 /// Share of one core that this process uses while nothing happens; null where the system does not tell.
-fn idle_share(span: std::time::Duration) -> Option<f64> {
+fn idle_share(span: Duration) -> Option<f64> {
     // Fields 14 and 15 of /proc/self/stat are user and system time in ticks of 1/100 s.
     let ticks = || -> Option<f64> {
         let text = std::fs::read_to_string("/proc/self/stat").ok()?;

@@ -65,6 +65,12 @@ pub enum Answer {
     Terminal {
         runs: PathBuf,
     },
+    /// `bench ui`: the screens on so many generated runs.
+    MeasureScreens {
+        runs: u64,
+        points: u64,
+        json: bool,
+    },
 }
 
 /// The whole command.
@@ -133,6 +139,17 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
         }
     }
     code::FAILED
+}
+
+/// Prints an object as JSON, or a line for each of its members.
+pub fn print_members(object: &serde_json::Value, json: bool) -> anyhow::Result<()> {
+    if json {
+        return print_json(object);
+    }
+    if let Some(members) = object.as_object() {
+        members.iter().for_each(|(name, value)| println!("{name:16} {value}"));
+    }
+    Ok(())
 }
 
 /// Prints `value` as indented JSON on stdout.

@@ -5,6 +5,7 @@ mod draw;
 mod json;
 mod png;
 mod svg;
+mod text;
 
 use crate::figure::Figure;
 use std::fs::{self, File};

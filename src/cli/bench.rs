@@ -1,10 +1,8 @@
 //! `bench`: timings of a training step and of the terminal program, as JSON lines or a table.
 
-use super::{Answer, Globals, Subcommand, code, print_json};
+use super::{Answer, Globals, Subcommand, code, print_members};
 use crate::spec::RunSpec;
-use crate::store::Store;
 use crate::train::job;
-use anyhow::Context;
 use clap::{Arg, ArgMatches, Command, value_parser};
 use serde_json::json;
 use std::time::Instant;
@@ -41,22 +39,26 @@ impl Subcommand for Bench {
             );
         let ui = Command::new("ui")
             .about("Time to the first frame, time from key to frame, and idle load, on generated runs")
-            .arg(number("runs-count", "1000", "runs in the store").long("runs").id("count"))
-            .arg(number("points", "10000", "recorded steps in all runs together or in each"));
+            .arg(number("count", "1000", "runs in the store").long("runs"))
+            .arg(number(
+                "points",
+                "10000",
+                "recorded steps of each run, ten million in all at most; the newest run always has all of its own",
+            ));
         Command::new("bench").about("Measure this machine").subcommand_required(true).subcommand(step).subcommand(ui)
     }
 
     fn run(&self, matches: &ArgMatches, globals: &Globals) -> anyhow::Result<Answer> {
         let figures = match matches.subcommand() {
             Some(("step", matches)) => step(matches)?,
-            Some((_, matches)) => screens(matches)?,
+            Some((_, matches)) => {
+                let number = |name: &str| matches.get_one::<u64>(name).copied().unwrap_or_default();
+                let (runs, points, json) = (number("count"), number("points"), globals.json);
+                return Ok(Answer::MeasureScreens { runs, points, json });
+            }
             None => return Ok(Answer::Code(code::USAGE)),
         };
-        if globals.json {
-            print_json(&figures)?;
-        } else if let Some(members) = figures.as_object() {
-            members.iter().for_each(|(name, value)| println!("{name:16} {value}"));
-        }
+        print_members(&figures, globals.json)?;
         Ok(Answer::Code(code::OK))
     }
 }
@@ -82,20 +84,4 @@ fn step(matches: &ArgMatches) -> anyhow::Result<serde_json::Value> {
         "method": spec.method, "device": spec.device, "batch": spec.batch_size, "seq": spec.max_length,
         "median_ms": at(0.5), "p10_ms": at(0.1), "p90_ms": at(0.9), "first_step_ms": first,
     }))
-}
-
-fn screens(matches: &ArgMatches) -> anyhow::Result<serde_json::Value> {
-    let number = |name: &str| matches.get_one::<u64>(name).copied().unwrap_or_default();
-    let folder = std::env::temp_dir().join(format!("eigenscope-bench-{}", std::process::id()));
-    let result = (|| {
-        let store = Store::open(&folder)?;
-        eprintln!("generating {} runs of {} points in {}", number("count"), number("points"), folder.display());
-        store.bulk_seed(number("count"), number("points"))?;
-        drop(store);
-        let start = Instant::now();
-        let store = Store::open(&folder)?;
-        crate::app::bench_screens(&store, &folder, start)
-    })();
-    std::fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
-    result
 }

@@ -13,7 +13,7 @@ use plotters::style::register_font;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use std::sync::Once;
 
-/// The font that is compiled in, so that a picture is alike on every machine.
+/// The embedded font's name.
 const FONT: &str = "DejaVu Sans";
 const INK: RGBColor = RGBColor(0x20, 0x20, 0x20);
 const FAINT: RGBColor = RGBColor(0xb0, 0xb0, 0xb0);
@@ -84,8 +84,7 @@ fn register() -> Result<(), ExportError> {
     static ONCE: Once = Once::new();
     let mut result = Ok(());
     ONCE.call_once(|| {
-        let bytes = include_bytes!("../../assets/fonts/DejaVuSans.ttf");
-        result = register_font(FONT, FontStyle::Normal, bytes);
+        result = register_font(FONT, FontStyle::Normal, super::text::FONT);
     });
     result.map_err(|_| ExportError::Draw("the embedded font cannot be read".into()))
 }

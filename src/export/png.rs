@@ -1,5 +1,6 @@
 //! A figure as PNG, with its dots per inch in the file.
 
+use super::text::Bitmap;
 use super::{ExportError, Exporter, Size, draw};
 use crate::figure::Figure;
 use plotters::prelude::{BitMapBackend, IntoDrawingArea};
@@ -35,7 +36,9 @@ impl Exporter for Png {
 fn pixels(figure: &Figure, size: &Size) -> Result<Vec<u8>, ExportError> {
     let mut pixels = vec![255; size.width as usize * size.height as usize * 3];
     {
-        let area = BitMapBackend::with_buffer(&mut pixels, (size.width, size.height)).into_drawing_area();
+        let bitmap = BitMapBackend::with_buffer(&mut pixels, (size.width, size.height));
+        let bitmap = Bitmap::new(bitmap).ok_or_else(|| ExportError::Draw("the embedded font cannot be read".into()))?;
+        let area = bitmap.into_drawing_area();
         draw::figure(&area, figure, size)?;
         area.present().map_err(|e| ExportError::Draw(e.to_string()))?;
     }
