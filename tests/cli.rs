@@ -1,0 +1,185 @@
+//! The command line as a user's script meets it: data on stdout, clear errors, distinct exit codes.
+
+use assert_cmd::Command;
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+
+fn eigenscope(runs: &Path) -> Command {
+    let mut command = Command::cargo_bin("eigenscope").expect("the program");
+    command.arg("--runs").arg(runs).env_remove("EIGENSCOPE_RUNS");
+    command
+}
+
+fn json(runs: &Path, args: &[&str]) -> Value {
+    let output = eigenscope(runs).args(args).arg("--json").assert().success().get_output().stdout.clone();
+    serde_json::from_slice(&output).expect("JSON on stdout")
+}
+
+/// Exit code and stderr of a call that fails.
+fn failure(runs: &Path, args: &[&str]) -> (i32, String) {
+    let assert = eigenscope(runs).args(args).assert().failure();
+    let output = assert.get_output();
+    assert!(output.stdout.is_empty(), "an error printed data");
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!text.contains("panicked"), "{text}");
+    (output.status.code().expect("an exit code"), text)
+}
+
+fn refused(args: &[&str], code: i32, words: &[&str]) {
+    let runs = tempfile::tempdir().expect("a folder");
+    let (found, text) = failure(runs.path(), args);
+    assert_eq!(found, code, "{args:?}: {text}");
+    for word in words {
+        assert!(text.contains(word), "{args:?}: {word:?} is not in {text}");
+    }
+    assert_eq!(json(runs.path(), &["runs", "list"]), Value::Array(Vec::new()), "{args:?}: nothing is queued");
+}
+
+const SHORT: &[&str] = &["train", "--task", "sst-2", "--train-rows", "32", "--epochs", "1", "--max-length", "16"];
+
+#[test]
+fn a_short_run_goes_all_the_way() {
+    let runs = tempfile::tempdir().expect("a folder");
+    let trained = json(runs.path(), &[SHORT, &["--method", "symlora,lora", "--batch-size", "16"]].concat());
+    let listed = json(runs.path(), &["runs", "list"]);
+    let rows = listed.as_array().expect("an array");
+    assert_eq!(rows.len(), 2);
+    for row in rows {
+        for key in ["id", "name", "status", "task", "method", "seed", "lr", "steps", "metric", "best", "last", "params", "seconds"] {
+            assert!(row.get(key).is_some(), "{key} is missing in {row}");
+        }
+        assert_eq!((&row["status"], &row["steps"], &row["metric"]), (&"done".into(), &2.into(), &"accuracy".into()));
+    }
+    // 6 layers, query and value, r = 8, n = 128, as the paper counts them.
+    assert_eq!(trained[0]["params"], 12 * ((128 + 1) * 8 + 1));
+    assert_eq!(trained[1]["params"], 12 * 2 * 128 * 8);
+
+    let adapter = runs.path().join("r0001/adapter.safetensors");
+    let adapter = adapter.to_str().expect("a path");
+    let inspected = json(runs.path(), &["inspect", adapter, "--model", "mini-roberta"]);
+    let layers = inspected["layers"].as_array().expect("layers");
+    assert_eq!(layers.len(), 12);
+    let first = &layers[0];
+    let number = |key: &str| first[key].as_f64().expect("a number");
+    assert!((number("difference") - (number("lambda") * number("w0_fro") - number("delta_fro"))).abs() < 1e-9);
+    assert_eq!(first["spectrum"].as_array().map(Vec::len), Some(8));
+    assert!(json(runs.path(), &["inspect", adapter])["layers"][0]["w0_fro"].is_null());
+
+    let dev = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/glue-sample/SST-2/dev.tsv");
+    let scored = json(runs.path(), &["eval", "--model", "mini-roberta", "--adapter", adapter, "--task", "sst-2", "--data", dev]);
+    assert_eq!(scored["score"], trained[0]["best"], "the saved adapter scores as the run did");
+    assert_eq!(scored["logits"].as_array().map(Vec::len), Some(250));
+
+    for ending in ["png", "svg", "csv", "json"] {
+        let path = runs.path().join(format!("out/figure1.{ending}"));
+        eigenscope(runs.path()).args(["figure1", "--out"]).arg(&path).assert().success();
+        assert!(fs::metadata(&path).expect("a figure").len() > 200);
+        let path = runs.path().join(format!("out/loss.{ending}"));
+        eigenscope(runs.path()).args(["runs", "export", "r0002", "--out"]).arg(&path).assert().success();
+        assert!(fs::metadata(&path).expect("a chart").len() > 100);
+    }
+    eigenscope(runs.path()).args(["runs", "delete", "r0001"]).assert().success();
+    assert!(!Path::new(adapter).exists());
+    assert_eq!(failure(runs.path(), &["runs", "show", "r0001"]).0, 4);
+}
+
+#[test]
+fn wrong_settings_name_the_field() {
+    refused(&["train", "--task", "cola2"], 3, &["task", "cola2", "sst-2"]);
+    refused(&["train", "--method", "loar"], 3, &["method", "loar", "symlora"]);
+    refused(&["train", "--lr", "-1"], 3, &["lr", "above 0"]);
+    refused(&["train", "--rank", "300"], 3, &["128", "300"]);
+    refused(&["train", "--targets", "query+gate"], 3, &["targets", "gate"]);
+    refused(&["train", "--max-length", "512"], 3, &["max_length", "512", "128"]);
+    refused(&["train", "--device", "cuda:0"], 3, &["device", "cuda:0", "cpu"]);
+    refused(&["train", "--model", "roberta-base"], 3, &["roberta-base", "config.json", "model.safetensors", "tokenizer.json"]);
+    refused(&["train", "--data", "/no/such/folder"], 3, &["/no/such/folder", "train.tsv"]);
+    refused(&["demo", "--headless", "--tasks", "sst2"], 3, &["sst2", "sst-2"]);
+}
+
+#[test]
+fn usage_errors_have_their_own_code() {
+    let runs = tempfile::tempdir().expect("a folder");
+    assert_eq!(failure(runs.path(), &["train", "--no-such-flag"]).0, 2);
+    assert_eq!(failure(runs.path(), &["no-such-command"]).0, 2);
+    assert_eq!(failure(runs.path(), &["figure1", "--out", "f.gif"]).0, 1);
+}
+
+#[test]
+fn a_runs_folder_that_cannot_be_written_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("file");
+    fs::write(&file, b"").expect("a file");
+    let (code, text) = failure(&file.join("runs"), &["runs", "list"]);
+    assert_eq!(code, 4);
+    assert!(text.contains("file/runs") && text.contains("--runs"), "{text}");
+}
+
+#[test]
+fn wrong_specs_and_files_are_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let spec = folder.path().join("spec.toml");
+    let train = |text: &str| {
+        fs::write(&spec, text).expect("a spec");
+        failure(&folder.path().join("runs"), &["train", spec.to_str().expect("a path")])
+    };
+    for (text, words) in [
+        ("learning_rate = 1", ["learning_rate", "lr"]),
+        ("rank = \"eight\"", ["rank", "whole number"]),
+        ("lr = [1e-3, true]", ["lr", "boolean"]),
+        ("lr = ", ["spec", "TOML"]),
+    ] {
+        let (code, found) = train(text);
+        assert_eq!(code, 3, "{found}");
+        assert!(words.iter().all(|w| found.contains(w)), "{text}: {found}");
+    }
+    let (_, text) = failure(folder.path(), &["inspect", spec.to_str().expect("a path")]);
+    assert!(text.contains("spec.toml") && text.contains("safetensors"), "{text}");
+}
+
+#[test]
+fn damaged_models_are_refused_before_anything_is_queued() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/mini-roberta");
+    let model = folder.path().join("model");
+    fs::create_dir(&model).expect("a folder");
+    for file in ["config.json", "tokenizer.json", "model.safetensors"] {
+        fs::copy(source.join(file), model.join(file)).expect("copied");
+    }
+    let path = model.to_str().expect("a path");
+    let runs = folder.path().join("runs");
+    let config = fs::read_to_string(model.join("config.json")).expect("a config");
+    fs::write(model.join("config.json"), config.replace("\"roberta\"", "\"gpt2\"")).expect("written");
+    let (code, text) = failure(&runs, &["train", "--model", path]);
+    assert!(code == 3 && text.contains("gpt2") && text.contains("roberta and bert"), "{text}");
+    fs::write(model.join("config.json"), config).expect("written");
+    let weights = fs::read(model.join("model.safetensors")).expect("weights");
+    fs::write(model.join("model.safetensors"), &weights[..weights.len() / 2]).expect("cut");
+    // The weights are read by the worker: the run fails with the cause and stays listed.
+    let (code, text) = failure(&runs, &["train", "--model", path, "--epochs", "1"]);
+    assert!(code == 1 && text.contains("model.safetensors"), "{text}");
+    let listed = json(&runs, &["runs", "list"]);
+    assert_eq!(listed[0]["status"], "failed");
+    assert!(listed[0]["cause"].as_str().is_some_and(|c| c.contains("model.safetensors")));
+    fs::remove_file(model.join("tokenizer.json")).expect("removed");
+    let (code, text) = failure(&runs, &["train", "--model", path]);
+    assert!(code == 3 && text.contains("tokenizer.json"), "{text}");
+}
+
+#[test]
+fn without_a_terminal_there_are_plain_lines() {
+    let runs = tempfile::tempdir().expect("a folder");
+    let output = eigenscope(runs.path()).assert().success();
+    let text = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
+    assert!(text.contains("no terminal") && !text.contains('\u{1b}'), "{text}");
+}
+
+#[test]
+fn doctor_and_completions_answer() {
+    let runs = tempfile::tempdir().expect("a folder");
+    let report = json(runs.path(), &["doctor"]);
+    assert_eq!((&report["sound"], &report["devices"][0]), (&true.into(), &"cpu".into()));
+    let script = eigenscope(runs.path()).args(["completions", "bash"]).assert().success().get_output().stdout.clone();
+    assert!(String::from_utf8_lossy(&script).contains("eigenscope"));
+}

@@ -1,0 +1,332 @@
+//! The screens on a fake program: snapshots at two sizes, any size without a panic, keys by their effect, colours on the buffer.
+
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
+use eigenscope::event::{Control, Evaluation, LayerNorm, Level, RunFacts, RunId, Status};
+use eigenscope::figure::{Map, Scale};
+use eigenscope::record::{Bin, LogLine, RunDetail, RunNorms, RunSummary, Series};
+use eigenscope::spec::RunSpec;
+use eigenscope::ui::{Choices, Colours, Filter, Ui};
+use eigenscope::view::{Interest, Message, Port, Request, View};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
+use ratatui::style::Color;
+use std::cell::RefCell;
+use std::sync::Arc;
+
+/// A program that shows one view and remembers what it was asked.
+struct Fake {
+    view: Arc<View>,
+    asked: RefCell<Vec<Request>>,
+    looked: RefCell<Interest>,
+}
+
+impl Port for Fake {
+    fn view(&self) -> Arc<View> {
+        self.view.clone()
+    }
+    fn look(&self, interest: Interest) {
+        *self.looked.borrow_mut() = interest;
+    }
+    fn ask(&self, request: Request) {
+        self.asked.borrow_mut().push(request);
+    }
+    fn messages(&self) -> Vec<Message> {
+        Vec::new()
+    }
+    fn device_line(&self) -> String {
+        "cpu 2 threads".into()
+    }
+}
+
+fn fake(view: View) -> Fake {
+    Fake { view: Arc::new(view), asked: RefCell::default(), looked: RefCell::default() }
+}
+
+fn summary(n: u64, task: &str, method: &str, status: Status) -> RunSummary {
+    let spec = RunSpec { task: task.into(), method: method.into(), seed: n, ..RunSpec::default() };
+    let facts = RunFacts {
+        total_steps: 320,
+        epochs: 10,
+        adapter_parameters: 12_396,
+        adapter_bytes: 49_584,
+        metric: "accuracy".into(),
+        layers: 6,
+        ..RunFacts::default()
+    };
+    RunSummary {
+        id: RunId(format!("r{n:04}")),
+        name: spec.display_name(),
+        status,
+        spec,
+        facts,
+        created: 1.7e9 + n as f64,
+        started: Some(1.7e9),
+        ended: None,
+        cause: (status == Status::Failed).then(|| "the loss is NaN at step 7".into()),
+        step: 32 * n,
+        epoch: n as f64,
+        seconds: 9.0 * n as f64,
+        loss: Some(0.7 - 0.02 * n as f64),
+        last: Some(0.6),
+        best: Some(0.6 + 0.01 * n as f64),
+        best_epoch: Some(2.0),
+        lambda: Some(0.93),
+    }
+}
+
+fn norms(layers: u32) -> Vec<LayerNorm> {
+    let of = |layer: u32, target: &str| LayerNorm {
+        layer,
+        target: target.into(),
+        lambda: 1.0 - 0.1 * f64::from(layer),
+        w0_fro: 10.0 + f64::from(layer),
+        w0_l1: 900.0,
+        delta_fro: 0.5 * f64::from(layer + 1),
+        spectrum: vec![0.5; 8],
+    };
+    (0..layers).flat_map(|l| [of(l, "query"), of(l, "value")]).collect()
+}
+
+fn view() -> View {
+    let runs = [
+        summary(5, "sst-2", "symlora", Status::Running),
+        summary(4, "cola", "lora", Status::Failed),
+        summary(3, "rte", "symlora", Status::Done),
+        summary(2, "sst-2", "lora", Status::Stopped),
+        summary(1, "sst-2", "full", Status::Interrupted),
+    ];
+    let bins = |scale: f64| -> Vec<Bin> {
+        let bin = |s: u64| {
+            let v = scale * (1.0 / (1.0 + s as f64 / 40.0) + 0.1 * f64::from(s % 7 == 0));
+            Bin { from: s, to: s, min: v, max: v, mean: v, count: 1, gaps: 0 }
+        };
+        (1..=160).map(bin).collect()
+    };
+    let evaluation = |epoch: u64| Evaluation {
+        step: 32 * epoch,
+        epoch: epoch as f64,
+        loss: 0.8 - 0.05 * epoch as f64,
+        scores: vec![("accuracy".into(), 0.5 + 0.03 * epoch as f64)],
+        rows: 250,
+        seconds: 0.5,
+    };
+    let detail = RunDetail {
+        summary: runs[0].clone(),
+        series: Series::ALL.into_iter().map(|s| (s, bins(1.0))).collect(),
+        evaluations: (1..=5).map(evaluation).collect(),
+        norm_steps: vec![0, 10, 20],
+        norms_step: 20,
+        norms: norms(6),
+        log: vec![LogLine { time: 1.7e9, level: Level::Info, text: "symlora on SST-2".into() }],
+        artifacts: Vec::new(),
+    };
+    let figure1 = [("sst-2", "symlora"), ("sst-2", "lora"), ("rte", "symlora")]
+        .map(|(task, method)| RunNorms {
+            id: RunId("r0001".into()),
+            task: task.into(),
+            method: method.into(),
+            seed: 0,
+            best: Some(0.7),
+            step: 20,
+            norms: norms(6),
+        })
+        .to_vec();
+    View { watermark: 9, runs: runs.into_iter().map(Arc::new).collect(), open: Some(Arc::new(detail)), figure1: Arc::new(figure1) }
+}
+
+fn choices() -> Choices {
+    Choices { tasks: vec!["cola", "sst-2"], methods: vec!["symlora", "lora", "full"], devices: vec!["cpu"] }
+}
+
+fn key(text: &str) -> Event {
+    let (code, modifiers) = match text {
+        "enter" => (KeyCode::Enter, KeyModifiers::NONE),
+        "esc" => (KeyCode::Esc, KeyModifiers::NONE),
+        "tab" => (KeyCode::Tab, KeyModifiers::NONE),
+        "backspace" => (KeyCode::Backspace, KeyModifiers::NONE),
+        "ctrl-u" => (KeyCode::Char('u'), KeyModifiers::CONTROL),
+        "ctrl-c" => (KeyCode::Char('c'), KeyModifiers::CONTROL),
+        one => (KeyCode::Char(one.chars().next().expect("a key")), KeyModifiers::NONE),
+    };
+    Event::Key(KeyEvent::new(code, modifiers))
+}
+
+fn drawn(ui: &mut Ui, width: u16, height: u16) -> Buffer {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a buffer");
+    ui.refresh();
+    terminal.draw(|frame| ui.draw(frame)).expect("drawn");
+    terminal.backend().buffer().clone()
+}
+
+fn text(buffer: &Buffer) -> String {
+    let width = usize::from(buffer.area.width);
+    let lines: Vec<String> = buffer
+        .content
+        .chunks(width)
+        .map(|line| line.iter().map(ratatui::buffer::Cell::symbol).collect::<String>().trim_end().to_string())
+        .collect();
+    lines.join("\n")
+}
+
+/// The screen after these keys.
+fn after(port: &Fake, keys: &[&str], width: u16, height: u16) -> Buffer {
+    let mut ui = Ui::new(port, &choices(), Colours::True);
+    drawn(&mut ui, width, height);
+    for k in keys {
+        ui.event(&key(k));
+    }
+    drawn(&mut ui, width, height)
+}
+
+const SCREENS: &[(&str, &[&str])] = &[
+    ("runs", &[]),
+    ("run", &["enter"]),
+    ("layers", &["enter", "tab", "tab", "tab", "j"]),
+    ("figure1", &["4"]),
+    ("launch", &["6"]),
+    ("help", &["?"]),
+    ("quit", &["q"]),
+    ("delete", &["j", "D"]),
+];
+
+#[test]
+fn screens_look_as_recorded() {
+    for (name, keys) in SCREENS {
+        for (width, height) in [(80, 24), (160, 48)] {
+            let port = fake(view());
+            insta::assert_snapshot!(format!("{name}_{width}x{height}"), text(&after(&port, keys, width, height)));
+        }
+    }
+    let port = fake(View::default());
+    insta::assert_snapshot!("welcome_80x24", text(&after(&port, &[], 80, 24)));
+    insta::assert_snapshot!("figure1_empty_80x24", text(&after(&port, &["4"], 80, 24)));
+}
+
+#[test]
+fn every_size_is_survived() {
+    for (_, keys) in SCREENS {
+        for view in [view(), View::default()] {
+            let port = fake(view);
+            for colours in [Colours::True, Colours::Indexed, Colours::None] {
+                let mut ui = Ui::new(&port, &choices(), colours);
+                drawn(&mut ui, 80, 24);
+                keys.iter().for_each(|k| ui.event(&key(k)));
+                for width in (1..=120).step_by(7) {
+                    for height in (1..=40).step_by(3) {
+                        drawn(&mut ui, width, height);
+                    }
+                }
+            }
+        }
+    }
+    let small = text(&after(&fake(view()), &[], 59, 16));
+    assert!(small.contains("needs 60x16"), "{small}");
+}
+
+#[test]
+fn keys_ask_for_what_they_say() {
+    let asked = |keys: &[&str]| {
+        let port = fake(view());
+        after(&port, keys, 100, 30);
+        port.asked.into_inner()
+    };
+    let running = RunId("r0005".into());
+    assert_eq!(asked(&["x"]), [Request::Control(running.clone(), Control::Stop)]);
+    assert_eq!(asked(&["p"]), [Request::Control(running.clone(), Control::Pause)]);
+    assert_eq!(asked(&["r"]), [Request::Control(running, Control::Resume)]);
+    assert_eq!(asked(&["j", "r"]), [Request::Requeue(RunId("r0004".into()))]);
+    assert_eq!(asked(&["j", "j", "D", "y"]), [Request::Delete(RunId("r0003".into()))]);
+    assert_eq!(asked(&["j", "j", "D", "n"]), []);
+    assert_eq!(asked(&["G", "D", "y"]), [Request::Delete(RunId("r0001".into()))]);
+    assert_eq!(asked(&["d"]), [Request::Demo]);
+    assert!(matches!(&asked(&["4", "e"])[..], [Request::Export { file_stem, .. }] if file_stem == "figure1"));
+    assert!(matches!(&asked(&["enter", "e"])[..], [Request::Export { .. }]));
+    let Some(Request::Launch(specs)) = asked(&["6", "enter"]).pop() else { panic!("nothing was launched") };
+    assert_eq!(specs, [RunSpec::default()]);
+}
+
+#[test]
+fn the_launch_form_checks_and_makes_grids() {
+    let port = fake(view());
+    let mut ui = Ui::new(&port, &choices(), Colours::True);
+    drawn(&mut ui, 100, 40);
+    ["6", "ctrl-u", "x"].iter().for_each(|k| ui.event(&key(k)));
+    assert!(text(&drawn(&mut ui, 100, 40)).contains("one of cola, sst-2"));
+    ui.event(&key("enter"));
+    assert!(port.asked.borrow().is_empty(), "a wrong form launches nothing");
+    ui.event(&key("ctrl-u"));
+    ui.event(&Event::Paste("cola,sst-2".into()));
+    assert!(text(&drawn(&mut ui, 100, 40)).contains("2 run(s)"));
+    ui.event(&key("enter"));
+    assert!(matches!(&port.asked.borrow()[..], [Request::Launch(specs)] if specs.len() == 2 && specs[0].task == "cola"));
+}
+
+#[test]
+fn quitting_asks_while_runs_are_active() {
+    let port = fake(view());
+    let mut ui = Ui::new(&port, &choices(), Colours::True);
+    drawn(&mut ui, 80, 24);
+    ui.event(&key("q"));
+    assert!(!ui.is_done());
+    ui.event(&key("j"));
+    assert!(!ui.is_done(), "any other key stays");
+    ui.event(&key("ctrl-c"));
+    ui.event(&key("s"));
+    assert!(ui.is_done());
+    let idle = fake(View::default());
+    let mut ui = Ui::new(&idle, &choices(), Colours::True);
+    ui.event(&key("q"));
+    assert!(ui.is_done());
+}
+
+#[test]
+fn the_reader_is_told_what_is_looked_at() {
+    let port = fake(view());
+    after(&port, &["j"], 80, 24);
+    assert_eq!(port.looked.borrow().open, Some(RunId("r0004".into())));
+    after(&port, &["4"], 80, 24);
+    assert!(port.looked.borrow().figure1);
+    after(&port, &["enter", "tab", "tab", "tab", "["], 80, 24);
+    assert_eq!(port.looked.borrow().norms_step, Some(10));
+}
+
+#[test]
+fn heatmap_cells_have_the_colour_of_their_values() {
+    let buffer = after(&fake(view()), &["enter", "tab", "tab", "tab"], 160, 48);
+    let lambdas = || norms(6).into_iter().map(|n| n.lambda - 1.0);
+    let moved = Scale::over(Map::Diverging, "", lambdas());
+    let scale = Scale { low: 1.0 + moved.low, high: 1.0 + moved.high, ..moved };
+    for n in norms(6) {
+        let (r, g, b) = scale.colour(n.lambda).expect("a colour");
+        let cells = buffer.content.iter().filter(|c| c.bg == Color::Rgb(r, g, b)).count();
+        assert!(cells >= 10, "layer {}: {cells} cells of its colour", n.layer);
+    }
+}
+
+#[test]
+fn hostile_names_do_not_reach_the_screen() {
+    let mut hostile = view();
+    let mut run = summary(9, "sst-2", "symlora", Status::Running);
+    run.name = "a\u{1b}[2J\u{202e}b".into();
+    hostile.runs.insert(0, Arc::new(run));
+    let shown = text(&after(&fake(hostile), &[], 160, 48));
+    assert!(!shown.contains('\u{202e}') && !shown.contains('\u{1b}'));
+    assert!(shown.contains("\\u{1b}[2J"), "{shown}");
+}
+
+#[test]
+fn the_filter_grammar_holds() {
+    let runs: Vec<RunSummary> = view().runs.iter().map(|r| (**r).clone()).collect();
+    let found = |text: &str| -> Vec<String> {
+        let filter = Filter::parse(text);
+        runs.iter().filter(|r| filter.holds(r)).map(|r| r.id.to_string()).collect()
+    };
+    assert_eq!(found("").len(), 5);
+    assert_eq!(found("task:sst-2 method:lora"), ["r0002"]);
+    assert_eq!(found("-status:failed best>=0.63"), ["r0005", "r0003"]);
+    assert_eq!(found("task:rte | status:failed"), ["r0004", "r0003"]);
+    assert_eq!(found("lr<1e-3"), Vec::<String>::new());
+    assert_eq!(found("seed=1"), ["r0001"]);
+    assert_eq!(found("COLA-lora"), ["r0004"]);
+}
