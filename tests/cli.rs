@@ -46,7 +46,10 @@ fn a_short_run_goes_all_the_way() {
     let rows = listed.as_array().expect("an array");
     assert_eq!(rows.len(), 2);
     for row in rows {
-        for key in ["id", "name", "status", "task", "method", "seed", "lr", "steps", "metric", "best", "last", "params", "seconds"] {
+        for key in [
+            "id", "name", "status", "task", "method", "seed", "lr", "steps", "metric", "best", "last", "params",
+            "seconds",
+        ] {
             assert!(row.get(key).is_some(), "{key} is missing in {row}");
         }
         assert_eq!((&row["status"], &row["steps"], &row["metric"]), (&"done".into(), &2.into(), &"accuracy".into()));
@@ -67,7 +70,8 @@ fn a_short_run_goes_all_the_way() {
     assert!(json(runs.path(), &["inspect", adapter])["layers"][0]["w0_fro"].is_null());
 
     let dev = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/glue-sample/SST-2/dev.tsv");
-    let scored = json(runs.path(), &["eval", "--model", "mini-roberta", "--adapter", adapter, "--task", "sst-2", "--data", dev]);
+    let scored =
+        json(runs.path(), &["eval", "--model", "mini-roberta", "--adapter", adapter, "--task", "sst-2", "--data", dev]);
     assert_eq!(scored["score"], trained[0]["best"], "the saved adapter scores as the run did");
     assert_eq!(scored["logits"].as_array().map(Vec::len), Some(250));
 
@@ -93,7 +97,11 @@ fn wrong_settings_name_the_field() {
     refused(&["train", "--targets", "query+gate"], 3, &["targets", "gate"]);
     refused(&["train", "--max-length", "512"], 3, &["max_length", "512", "128"]);
     refused(&["train", "--device", "cuda:0"], 3, &["device", "cuda:0", "cpu"]);
-    refused(&["train", "--model", "roberta-base"], 3, &["roberta-base", "config.json", "model.safetensors", "tokenizer.json"]);
+    refused(
+        &["train", "--model", "roberta-base"],
+        3,
+        &["roberta-base", "config.json", "model.safetensors", "tokenizer.json"],
+    );
     refused(&["train", "--data", "/no/such/folder"], 3, &["/no/such/folder", "train.tsv"]);
     refused(&["demo", "--headless", "--tasks", "sst2"], 3, &["sst2", "sst-2"]);
 }

@@ -132,7 +132,12 @@ fn view() -> View {
             norms: norms(6),
         })
         .to_vec();
-    View { watermark: 9, runs: runs.into_iter().map(Arc::new).collect(), open: Some(Arc::new(detail)), figure1: Arc::new(figure1) }
+    View {
+        watermark: 9,
+        runs: runs.into_iter().map(Arc::new).collect(),
+        open: Some(Arc::new(detail)),
+        figure1: Arc::new(figure1),
+    }
 }
 
 fn choices() -> Choices {
@@ -259,7 +264,9 @@ fn the_launch_form_checks_and_makes_grids() {
     ui.event(&Event::Paste("cola,sst-2".into()));
     assert!(text(&drawn(&mut ui, 100, 40)).contains("2 run(s)"));
     ui.event(&key("enter"));
-    assert!(matches!(&port.asked.borrow()[..], [Request::Launch(specs)] if specs.len() == 2 && specs[0].task == "cola"));
+    assert!(
+        matches!(&port.asked.borrow()[..], [Request::Launch(specs)] if specs.len() == 2 && specs[0].task == "cola")
+    );
 }
 
 #[test]
