@@ -4,12 +4,15 @@ mod desk;
 mod port;
 
 use crate::cli::Answer;
+use crate::config;
 use crate::engine::{DEVICES, Engine};
 use crate::store::Store;
 use crate::ui::{self, Choices, Colours};
 use anyhow::Context;
+use signal_hook::consts::{SIGHUP, SIGTERM};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 pub use port::AppPort;
@@ -32,9 +35,15 @@ fn terminal(runs: &Path) -> anyhow::Result<u8> {
         return crate::cli::work_queue(runs);
     }
     let store = Store::open(runs)?;
+    config::start_log(runs).with_context(|| format!("cannot write a log in {}", runs.display()))?;
     let engine = Arc::new(Engine::start(store.handle(), DEVICES).context("cannot start the worker threads")?);
     let port = AppPort::start(&store, engine.clone(), runs)?;
-    let ended = ui::run(&port, &choices(), Colours::from_environment());
+    // A closed terminal or a polite kill saves what runs, as quitting does.
+    let asked_to_end = Arc::new(AtomicBool::new(false));
+    for signal in [SIGHUP, SIGTERM] {
+        signal_hook::flag::register(signal, asked_to_end.clone()).context("cannot listen for signals")?;
+    }
+    let ended = ui::run(&port, &choices(), Colours::from_environment(), &asked_to_end);
     drop(port);
     let active = engine.active();
     if !active.is_empty() {

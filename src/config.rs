@@ -15,6 +15,15 @@ pub fn runs_folder(flag: Option<&Path>) -> PathBuf {
     choose(flag, from_environment.map(PathBuf::from), Path::new("runs"), data_home())
 }
 
+/// Sends the program's diagnostics to a file in the runs folder; the screen is never written to. A second call changes nothing.
+pub fn start_log(runs: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(runs)?;
+    let file = std::fs::File::options().create(true).append(true).open(runs.join(LOG_FILE))?;
+    // An error here only says that a log was started before.
+    let _ = tracing_subscriber::fmt().with_ansi(false).with_writer(file).try_init();
+    Ok(())
+}
+
 fn choose(flag: Option<&Path>, environment: Option<PathBuf>, local: &Path, data_home: PathBuf) -> PathBuf {
     if let Some(folder) = flag {
         return folder.to_path_buf();

@@ -23,6 +23,7 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use screen::{Effect, Kind, Scene, Screen};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use theme::Theme;
 
@@ -271,12 +272,12 @@ impl<'a> Ui<'a> {
     }
 }
 
-/// Runs the terminal program until the person leaves.
-pub fn run(port: &dyn Port, choices: &Choices, colours: Colours) -> Result<(), UiError> {
+/// Runs the terminal program until the person leaves or `end` is set.
+pub fn run(port: &dyn Port, choices: &Choices, colours: Colours, end: &AtomicBool) -> Result<(), UiError> {
     let mut screen = terminal::Screen::enter()?;
     let mut ui = Ui::new(port, choices, colours);
     let mut drawn: Option<Instant> = None;
-    while !ui.is_done() {
+    while !ui.is_done() && !end.load(Ordering::SeqCst) {
         let due = drawn.is_none_or(|d| d.elapsed() >= FRAME);
         if due && ui.refresh() {
             screen.terminal.draw(|frame| ui.draw(frame))?;

@@ -46,6 +46,9 @@ fn train(spec: &RunSpec, folder: &Path, resume: bool, stop_after: u64) -> (Outco
     (outcome, record)
 }
 
+/// Step, loss as bits, and the metrics of an evaluation.
+type Scored = (u64, u64, Vec<(String, f64)>);
+
 /// Loss and gradient norm of each step, as bits.
 fn points(records: &[Record]) -> Vec<(u64, u64, u64)> {
     let of = |e: &RunEvent| match e {
@@ -55,7 +58,7 @@ fn points(records: &[Record]) -> Vec<(u64, u64, u64)> {
     records.iter().flat_map(|r| r.0.iter().filter_map(of)).collect()
 }
 
-fn scores(records: &[Record]) -> Vec<(u64, u64, Vec<(String, f64)>)> {
+fn scores(records: &[Record]) -> Vec<Scored> {
     let of = |e: &RunEvent| match e {
         RunEvent::Evaluated(e) => Some((e.step, e.loss.to_bits(), e.scores.clone())),
         _ => None,
@@ -102,9 +105,9 @@ fn a_pause_holds_and_is_said() {
     let folder = tempfile::tempdir().expect("a folder");
     let read = AtomicU64::new(0);
     let signal = || match read.fetch_add(1, Ordering::SeqCst) {
-        1..4 => Signal::Hold,
-        5.. => Signal::Cancel,
-        _ => Signal::Go,
+        0 | 4 => Signal::Go,
+        1..=3 => Signal::Hold,
+        _ => Signal::Cancel,
     };
     let mut record = Record::default();
     let job = Job { spec: &spec("symlora"), folder: folder.path(), resume: false };

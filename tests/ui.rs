@@ -98,7 +98,7 @@ fn view() -> View {
     ];
     let bins = |scale: f64| -> Vec<Bin> {
         let bin = |s: u64| {
-            let v = scale * (1.0 / (1.0 + s as f64 / 40.0) + 0.1 * f64::from(s % 7 == 0));
+            let v = scale * (1.0 / (1.0 + s as f64 / 40.0) + 0.1 * f64::from(s.is_multiple_of(7)));
             Bin { from: s, to: s, min: v, max: v, mean: v, count: 1, gaps: 0 }
         };
         (1..=160).map(bin).collect()

@@ -54,6 +54,7 @@ pub fn work(store: &Store, ids: &[RunId]) -> anyhow::Result<u8> {
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
         signal_hook::flag::register(signal, asked_to_end.clone()).context("cannot listen for signals")?;
     }
+    crate::config::start_log(store.handle().dir()).context("cannot write a log in the runs folder")?;
     let mut engine = Engine::start_only(store.handle(), DEVICES, ids).context("cannot start the worker threads")?;
     let mut reader = store.reader()?;
     let mut progress = Progress::default();

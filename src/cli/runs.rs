@@ -143,6 +143,13 @@ fn show(reader: &crate::store::Reader, run: &RunSummary, json: bool) -> anyhow::
         println!("cause: {cause}");
     }
     let facts = &run.facts;
+    let time = |t: f64| jiff::Timestamp::from_second(t as i64).map_or_else(|_| "-".into(), |t| t.to_string());
+    println!(
+        "created {}  started {}  ended {}",
+        time(run.created),
+        run.started.map_or("-".into(), time),
+        run.ended.map_or("-".into(), time)
+    );
     println!("steps {}/{}  seconds {:.1}", run.step, facts.total_steps, run.seconds);
     println!(
         "adapter parameters {} ({} bytes)  head parameters {}",

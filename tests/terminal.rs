@@ -1,0 +1,166 @@
+//! The real program in a pseudo-terminal, driven by keys; and what is left when its process is killed.
+#![cfg(unix)]
+
+use portable_pty::{CommandBuilder, MasterPty, PtySize, native_pty_system};
+use std::io::{Read, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// Longest wait for something to appear; training steps lie between.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+struct Terminal {
+    child: Box<dyn portable_pty::Child + Send + Sync>,
+    keys: Box<dyn Write + Send>,
+    screen: Arc<Mutex<vt100::Parser>>,
+    /// All that was written, to see which modes were left.
+    raw: Arc<Mutex<Vec<u8>>>,
+    _master: Box<dyn MasterPty + Send>,
+}
+
+impl Terminal {
+    fn start(runs: &Path, columns: u16, rows: u16) -> Self {
+        let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
+        let pty = native_pty_system().openpty(size).expect("a pseudo-terminal");
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_eigenscope"));
+        command.args(["--runs", runs.to_str().expect("a path")]);
+        command.env("COLORTERM", "truecolor");
+        command.env("TERM", "xterm-256color");
+        let child = pty.slave.spawn_command(command).expect("started");
+        drop(pty.slave);
+        let mut output = pty.master.try_clone_reader().expect("output");
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(rows, columns, 0)));
+        let raw = Arc::new(Mutex::new(Vec::new()));
+        let (to_screen, to_raw) = (screen.clone(), raw.clone());
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(n) = output.read(&mut bytes) {
+                if n == 0 {
+                    return;
+                }
+                to_screen.lock().expect("screen").process(&bytes[..n]);
+                to_raw.lock().expect("raw").extend_from_slice(&bytes[..n]);
+            }
+        });
+        let keys = pty.master.take_writer().expect("input");
+        Self { child, keys, screen, raw, _master: pty.master }
+    }
+
+    fn press(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).expect("typed");
+        self.keys.flush().expect("typed");
+    }
+
+    fn text(&self) -> String {
+        self.screen.lock().expect("screen").screen().contents()
+    }
+
+    fn wait_for(&self, what: &str, seen: impl Fn(&str) -> bool) {
+        let start = Instant::now();
+        while !seen(&self.text()) {
+            assert!(start.elapsed() < PATIENCE, "{what} did not appear:\n{}", self.text());
+            std::thread::sleep(Duration::from_millis(30));
+        }
+    }
+
+    fn wait_for_text(&self, text: &str) {
+        self.wait_for(text, |screen| screen.contains(text));
+    }
+
+    /// The exit code; the terminal must have been given back.
+    fn ended(mut self) -> u32 {
+        let code = self.child.wait().expect("ended").exit_code();
+        std::thread::sleep(Duration::from_millis(100));
+        let raw = String::from_utf8_lossy(&self.raw.lock().expect("raw")).into_owned();
+        for mode in ["\u{1b}[?1049l", "\u{1b}[?2004l", "\u{1b}[?25h"] {
+            assert!(raw.contains(mode), "{mode:?} was not sent");
+        }
+        code
+    }
+}
+
+#[test]
+fn from_first_start_to_export_and_restart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut terminal = Terminal::start(folder.path(), 80, 24);
+    terminal.wait_for_text("No runs yet");
+    terminal.press("\r");
+    terminal.wait_for_text("16 runs are queued");
+    terminal.wait_for_text("▶");
+    terminal.press("\r");
+    terminal.wait_for_text("sst-2-symlora-s0");
+    // The loss moves while one watches.
+    terminal.wait_for("step 3", |s| (3..320).any(|n| s.contains(&format!("step {n}/320"))));
+    terminal.wait_for_text("train (smoothed)");
+    terminal.press("\t\t\t");
+    terminal.wait_for_text("layer 1 query: λ =");
+    terminal.press("e");
+    terminal.wait_for_text("wrote");
+    terminal.press("4");
+    terminal.wait_for_text("SymLoRA: difference");
+    terminal.press("e");
+    terminal.wait_for_text("figure1.png");
+    terminal.press("?");
+    terminal.wait_for_text("Keys");
+    terminal.press("x");
+    terminal.press("q");
+    terminal.wait_for_text("are active");
+    terminal.press("s");
+    assert_eq!(terminal.ended(), 0);
+    let exports: Vec<_> = std::fs::read_dir(folder.path().join("exports")).expect("exports").collect();
+    assert_eq!(exports.len(), 2);
+    assert!(folder.path().join("r0001/checkpoint.safetensors").exists(), "quitting saved the run");
+
+    let mut again = Terminal::start(folder.path(), 200, 60);
+    again.wait_for_text("Runs (16/16)");
+    again.wait_for_text("saved");
+    again.press("/id:r0001\r");
+    again.wait_for_text("Runs (1/16)");
+    again.press("r");
+    again.wait_for_text("r0001 is queued to go on");
+    again.press("Dy");
+    again.wait_for("refusal or deletion", |s| s.contains("is deleted") || s.contains("stop it before"));
+    again.press("qs");
+    assert_eq!(again.ended(), 0);
+}
+
+#[test]
+fn a_killed_program_leaves_an_interrupted_run_that_goes_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = env!("CARGO_BIN_EXE_eigenscope");
+    let runs = folder.path().to_str().expect("a path");
+    let call = |args: &[&str]| {
+        let output =
+            std::process::Command::new(program).args(args).args(["--runs", runs, "--json"]).output().expect("ran");
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).expect("JSON")
+    };
+    let train =
+        ["train", "--train-rows", "64", "--batch-size", "8", "--epochs", "40", "--max-length", "16", "--runs", runs];
+    let mut child =
+        std::process::Command::new(program).args(train).stderr(std::process::Stdio::null()).spawn().expect("started");
+    let start = Instant::now();
+    let steps = |list: &serde_json::Value| list[0]["steps"].as_u64().unwrap_or(0);
+    while steps(&call(&["runs", "list"])) < 12 {
+        assert!(start.elapsed() < PATIENCE, "no steps");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    child.kill().expect("killed");
+    child.wait().expect("ended");
+    let list = call(&["runs", "list"]);
+    assert_eq!(list[0]["status"], "interrupted");
+    assert!(steps(&list) >= 12, "acknowledged steps are kept");
+    assert_eq!(call(&["doctor"])["sound"], true);
+
+    let mut terminal = Terminal::start(folder.path(), 100, 30);
+    terminal.wait_for_text("interrupted");
+    terminal.press("r");
+    terminal.wait_for_text("queued to go on");
+    terminal.wait_for_text("▶");
+    terminal.press("\r");
+    // It went on from its checkpoint: the first epoch's end was step 8.
+    terminal.press("\t\t\t\t");
+    terminal.wait_for("the resumed step", |s| (1..40).any(|epoch| s.contains(&format!("from step {}", 8 * epoch))));
+    terminal.press("qs");
+    assert_eq!(terminal.ended(), 0);
+}
