@@ -36,10 +36,11 @@ impl Chart for Loss {
         let horizontal = Range::Numbers { low, high: last, spacing: Spacing::Linear };
         let line = |label: &str, colour, stroke, points| Mark::Line { label: label.into(), colour, stroke, points };
         let mut marks = vec![Mark::Span { colour: 0, bars }, line("", 0, Stroke::Raw, raw)];
-        marks.push(line("train (smoothed)", 0, Stroke::Solid, smooth));
+        // The smoothed line comes last: in a terminal the last one to touch a cell gives it its colour.
         if !validation.is_empty() {
             marks.push(line("validation", 1, Stroke::Points, validation));
         }
+        marks.push(line("train (smoothed)", 0, Stroke::Solid, smooth));
         let x = Axis { label: options.horizontal.label().into(), range: horizontal };
         Ok(Figure {
             title: "loss".into(),
