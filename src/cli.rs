@@ -117,21 +117,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<Answer> {
 
 /// The exit code that tells what kind of failure `error` is.
 pub fn exit_code(error: &anyhow::Error) -> u8 {
-    use crate::train::TrainError;
     for cause in error.chain() {
-        if cause.is::<crate::spec::SpecError>()
+        let of_input = cause.is::<crate::spec::SpecError>()
             || cause.is::<crate::task::TaskError>()
-            || cause.is::<crate::adapter::AdapterError>()
-            || cause.is::<crate::data::DataError>()
-            || cause.is::<crate::model::ModelError>()
-            || cause.is::<crate::train::checkpoint::CheckpointError>()
-            || cause.is::<crate::train::job::InspectError>()
-        {
-            return code::INPUT;
-        }
-        if let Some(train) = cause.downcast_ref::<TrainError>()
-            && !matches!(train, TrainError::Diverged { .. } | TrainError::Sink(_))
-        {
+            || cause.is::<crate::adapter::AdapterError>();
+        if of_input || cause.downcast_ref::<crate::job::JobError>().is_some_and(|e| e.is_input()) {
             return code::INPUT;
         }
         if cause.is::<crate::store::StoreError>() {

@@ -77,14 +77,62 @@ impl Stream {
 
     /// Inverted dropout: 0 with probability `p`, else 1 / (1 - p), for elements 0 to `len`.
     pub fn dropout_mask(&self, p: f64, len: usize) -> Vec<f32> {
+        let mut kept = vec![0; len];
+        self.kept(p, 0, &mut kept);
+        kept.into_iter().map(|k| if k == 0 { 0.0 } else { keep_scale(p) }).collect()
+    }
+
+    /// 0 for each dropped element, 1 for each kept one, from element `first` on.
+    pub fn kept(&self, p: f64, first: u64, kept: &mut [u8]) {
         let threshold = (p * f64::from(u32::MAX)) as u32;
-        let keep = (1.0 / (1.0 - p)) as f32;
-        let mut mask = Vec::with_capacity(len + 3);
-        for block in 0..len.div_ceil(4) as u64 {
-            mask.extend(self.block(block).map(|word| if word < threshold { 0.0 } else { keep }));
+        let mut block = first / 4;
+        let mut skip = (first % 4) as usize;
+        let mut rest = kept;
+        while !rest.is_empty() {
+            let mut flags = [0; 4 * WIDE];
+            blocks(self.key, [self.site, self.step as u32, (self.step >> 32) as u32], block, threshold, &mut flags);
+            let taken = rest.len().min(flags.len() - skip);
+            let (now, later) = rest.split_at_mut(taken);
+            now.copy_from_slice(&flags[skip..skip + taken]);
+            (rest, skip, block) = (later, 0, block + WIDE as u64);
         }
-        mask.truncate(len);
-        mask
+    }
+}
+
+/// What kept elements are multiplied by at dropout probability `p`.
+pub fn keep_scale(p: f64) -> f32 {
+    (1.0 / (1.0 - p)) as f32
+}
+
+/// Blocks drawn together.
+const WIDE: usize = 16;
+
+/// Flags of blocks `first` to `first + WIDE`: [`philox`] side by side, so that it compiles to vector instructions.
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn blocks(key: [u32; 2], rest: [u32; 3], first: u64, threshold: u32, flags: &mut [u8; 4 * WIDE]) {
+    let mut c = [[0u32; WIDE]; 4];
+    for lane in 0..WIDE {
+        c[0][lane] = (first as u32).wrapping_add(lane as u32);
+    }
+    (c[1], c[2], c[3]) = ([rest[0]; WIDE], [rest[1]; WIDE], [rest[2]; WIDE]);
+    let mut k = key;
+    for _ in 0..10 {
+        let mut next = [[0u32; WIDE]; 4];
+        for lane in 0..WIDE {
+            let a = u64::from(MULTIPLIERS[0]) * u64::from(c[0][lane]);
+            let b = u64::from(MULTIPLIERS[1]) * u64::from(c[2][lane]);
+            next[0][lane] = (b >> 32) as u32 ^ c[1][lane] ^ k[0];
+            next[1][lane] = b as u32;
+            next[2][lane] = (a >> 32) as u32 ^ c[3][lane] ^ k[1];
+            next[3][lane] = a as u32;
+        }
+        c = next;
+        k = [k[0].wrapping_add(WEYL[0]), k[1].wrapping_add(WEYL[1])];
+    }
+    for lane in 0..WIDE {
+        for (word, column) in c.iter().enumerate() {
+            flags[4 * lane + word] = u8::from(column[lane] >= threshold);
+        }
     }
 }
 
@@ -129,6 +177,19 @@ mod tests {
         assert_ne!(mask[..100], Stream::new(7, 4, 1).dropout_mask(0.1, 100)[..]);
         assert_ne!(mask[..100], Stream::new(8, 3, 1).dropout_mask(0.1, 100)[..]);
         assert_ne!(mask[..100], Stream::new(7, 3, 2).dropout_mask(0.1, 100)[..]);
+    }
+
+    #[test]
+    fn flags_are_those_of_single_blocks_from_any_element() {
+        let stream = Stream::new(u64::MAX - 5, (7 << 32) + 9, 4);
+        let expected: Vec<u8> = stream.words().take(1_000).map(|w| u8::from(w >= u32::MAX / 2)).collect();
+        for first in [0, 1, 2, 3, 4, 63, 64, 65, 130] {
+            for len in [0, 1, 5, 63, 64, 65, 200, 700] {
+                let mut kept = vec![9; len];
+                stream.kept(0.5, first as u64, &mut kept);
+                assert_eq!(kept, expected[first..first + len], "{len} from {first}");
+            }
+        }
     }
 
     #[test]

@@ -4,9 +4,12 @@ pub mod autograd;
 pub mod checkpoint;
 pub mod evaluate;
 pub mod fit;
-pub mod job;
+pub mod loss;
+pub mod norms;
 pub mod optim;
+pub mod parameters;
 pub mod schedule;
+pub mod trained;
 
 use crate::adapter::AdapterError;
 use crate::analysis::AnalysisError;
@@ -60,6 +63,8 @@ pub trait Backend {
     fn parameters(&self) -> &[Parameter];
     /// Mean loss of the batch; keeps its gradients. Dropout masks are drawn for `step`.
     fn loss_and_gradients(&mut self, batch: &Batch, step: u64) -> Result<f64, BackendError>;
+    /// Sets parameters by name; others keep their values, the optimizer its state. Unknown names are errors.
+    fn load(&mut self, tensors: &[NamedTensor]) -> Result<(), BackendError>;
     /// Clips, applies one AdamW update at learning rate `lr` and returns the gradient norm before clipping.
     fn update(&mut self, lr: f64) -> Result<f64, BackendError>;
     /// Logits [rows][outputs] without dropout.
@@ -83,6 +88,8 @@ pub enum BackendError {
     Missing(String),
     #[error("{0}: the model in training has no such tensor")]
     Unknown(String),
+    #[error("{0} has no linear form: the autograd backend trains it")]
+    NoForm(&'static str),
     #[error(transparent)]
     Model(#[from] ModelError),
     #[error(transparent)]
@@ -110,19 +117,9 @@ pub enum Outcome {
     Cancelled,
 }
 
-/// Why a run failed.
+/// Why the loop ended with an error.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
-    #[error(transparent)]
-    Spec(#[from] crate::spec::SpecError),
-    #[error(transparent)]
-    Task(#[from] crate::task::TaskError),
-    #[error(transparent)]
-    Adapter(#[from] crate::adapter::AdapterError),
-    #[error(transparent)]
-    Data(#[from] crate::data::DataError),
-    #[error(transparent)]
-    Model(#[from] crate::model::ModelError),
     #[error(transparent)]
     Backend(#[from] BackendError),
     #[error(transparent)]
@@ -131,12 +128,6 @@ pub enum TrainError {
         "the loss is {loss} with gradient norm {grad_norm} at step {step} (learning rate {lr:.2e}): lower lr or max_grad_norm and start again"
     )]
     Diverged { step: u64, loss: f64, grad_norm: f64, lr: f64 },
-    #[error("device: found {0:?}, expected cpu")]
-    Device(String),
-    #[error("max_length: found {wanted}, expected at most {most}, which is all that {model} takes")]
-    TooLong { wanted: usize, most: usize, model: String },
-    #[error("threads: {0}")]
-    Threads(String),
     #[error("cannot write records: {0}")]
     Sink(String),
 }

@@ -1,10 +1,10 @@
 //! A run that is stopped, forgotten and resumed equals the uninterrupted one bit for bit, dropout on.
 
 use eigenscope::event::{RunEvent, Status};
+use eigenscope::job::{Job, execute};
 use eigenscope::spec::RunSpec;
 use eigenscope::train::checkpoint::{self, LAST_ADAPTER};
 use eigenscope::train::fit::Sink;
-use eigenscope::train::job::{Job, execute};
 use eigenscope::train::{Outcome, Signal, TrainError};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// Modules of each layer, lowest first; a module imports from its own layer or a lower one.
 const LAYERS: &[&[&str]] = &[
     &["event", "record", "spec", "config"],
-    &["random", "metric", "stats", "task", "data", "adapter", "model", "analysis", "train"],
+    &["random", "metric", "stats", "task", "data", "adapter", "model", "analysis", "train", "cpu", "job"],
     &["store"],
     &["engine"],
     &["figure", "view", "chart"],
@@ -26,12 +26,14 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("data", &["adapter", "model", "analysis", "train"]),
     ("adapter", &["data", "model", "analysis", "train"]),
     ("analysis", &["model", "train"]),
-    ("model", &["train"]),
-    ("store", &["config", "train", "task", "model", "data", "adapter"]),
+    ("model", &["train", "cpu", "job"]),
+    ("train", &["cpu", "job"]),
+    ("cpu", &["job"]),
+    ("store", &["config", "train", "cpu", "job", "task", "model", "data", "adapter"]),
     ("figure", &["view", "chart", "store", "engine"]),
-    ("view", &["store", "engine", "train", "model", "data", "chart"]),
-    ("chart", &["store", "engine", "train", "model", "data"]),
-    ("ui", &["cli", "store", "engine", "train", "model"]),
+    ("view", &["store", "engine", "train", "cpu", "job", "model", "data", "chart"]),
+    ("chart", &["store", "engine", "train", "cpu", "job", "model", "data"]),
+    ("ui", &["cli", "store", "engine", "train", "cpu", "job", "model"]),
     ("export", &["ui", "cli"]),
 ];
 

@@ -3,9 +3,9 @@
 use crate::engine::Engine;
 use crate::event::Control;
 use crate::export;
+use crate::job;
 use crate::spec::{RunSpec, preset};
 use crate::store::StoreHandle;
-use crate::train::job;
 use crate::view::{Message, Request};
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! `bench`: timings of a training step and of the terminal program, as JSON lines or a table.
 
 use super::{Answer, Globals, Subcommand, code, print_members};
+use crate::job;
 use crate::spec::RunSpec;
-use crate::train::job;
 use clap::{Arg, ArgMatches, Command, value_parser};
 use serde_json::json;
 use std::time::Instant;

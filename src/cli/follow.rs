@@ -3,10 +3,10 @@
 use super::{Globals, code, print_json, runs};
 use crate::engine::{DEVICES, Engine};
 use crate::event::{RunId, Status};
+use crate::job;
 use crate::record::RunSummary;
 use crate::spec::RunSpec;
 use crate::store::{Reader, Store};
-use crate::train::job;
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::HashMap;

@@ -1,7 +1,7 @@
 //! `inspect`: norms and spectra of a saved adapter, without training anything.
 
 use super::{Answer, Globals, Subcommand, code, print_json};
-use crate::train::job;
+use crate::job;
 use clap::{Arg, ArgMatches, Command, value_parser};
 use serde_json::json;
 use std::path::PathBuf;

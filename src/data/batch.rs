@@ -11,7 +11,8 @@ pub enum Labels {
 }
 
 impl Labels {
-    fn pick(&self, indices: &[usize]) -> Labels {
+    /// Labels of the rows at `indices`.
+    pub fn pick(&self, indices: &[usize]) -> Labels {
         match self {
             Labels::Classes(all) => Labels::Classes(indices.iter().map(|&i| all[i]).collect()),
             Labels::Scores(all) => Labels::Scores(indices.iter().map(|&i| all[i]).collect()),

@@ -2,9 +2,9 @@
 
 use super::{Active, Signals};
 use crate::event::{Level, RunEvent, RunId, Status};
+use crate::job::{Job, execute};
 use crate::store::{Claim, StoreHandle};
 use crate::train::fit::Sink;
-use crate::train::job::{Job, execute};
 use crate::train::{Outcome, TrainError};
 use crossbeam::channel::{Receiver, RecvTimeoutError};
 use std::panic::{AssertUnwindSafe, catch_unwind};

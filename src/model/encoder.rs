@@ -177,7 +177,7 @@ impl<T: Real> Encoder<T> {
 
     /// Hidden states, each [rows, width, hidden]: the embeddings after their layer norm, then every layer's output.
     pub fn forward(&self, batch: &Batch, dropout: Option<&Dropout>) -> std::result::Result<Vec<Tensor>, ModelError> {
-        self.check(batch)?;
+        check(&self.config, batch)?;
         let (rows, width, n) = (batch.rows, batch.width, self.config.hidden_size);
         let positions = position_ids(&self.config, &batch.ids, width);
         let look = |table: &Tensor, ids: &[u32]| table.index_select(&Tensor::new(ids, &Device::Cpu)?, 0);
@@ -229,17 +229,18 @@ impl<T: Real> Encoder<T> {
         }
         layer.norm.forward::<T>(&(y + x)?)
     }
+}
 
-    fn check(&self, batch: &Batch) -> std::result::Result<(), ModelError> {
-        let allowed = self.config.max_tokens();
-        if batch.width > allowed {
-            return Err(ModelError::TooLong { found: batch.width, allowed });
-        }
-        let largest = |what, ids: &[u32], allowed: usize| match ids.iter().max() {
-            Some(found) if *found as usize >= allowed => Err(ModelError::Id { what, found: *found, allowed }),
-            _ => Ok(()),
-        };
-        largest("token id", &batch.ids, self.config.vocab_size)?;
-        largest("token type id", &batch.type_ids, self.config.type_vocab_size)
+/// The batch fits the model: its width, its token and token type ids.
+pub fn check(config: &Config, batch: &Batch) -> std::result::Result<(), ModelError> {
+    let allowed = config.max_tokens();
+    if batch.width > allowed {
+        return Err(ModelError::TooLong { found: batch.width, allowed });
     }
+    let largest = |what, ids: &[u32], allowed: usize| match ids.iter().max() {
+        Some(found) if *found as usize >= allowed => Err(ModelError::Id { what, found: *found, allowed }),
+        _ => Ok(()),
+    };
+    largest("token id", &batch.ids, config.vocab_size)?;
+    largest("token type id", &batch.type_ids, config.type_vocab_size)
 }

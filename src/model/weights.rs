@@ -2,6 +2,7 @@
 
 use super::ModelError;
 use super::config::Family;
+use super::real::Real;
 use half::{bf16, f16};
 use safetensors::{Dtype, SafeTensors};
 use std::borrow::Cow;
@@ -76,14 +77,14 @@ impl Weights {
     }
 
     /// Values of a tensor of f16, bf16, f32 or f64, row by row; the first three are exact in f32 too.
-    pub fn values(&self, name: &str, expected: &[usize]) -> Result<Vec<f64>, ModelError> {
+    pub fn values<T: Real>(&self, name: &str, expected: &[usize]) -> Result<Vec<T>, ModelError> {
         let (dtype, bytes) = self.bytes_of(name, expected)?;
-        let pairs = |f: fn([u8; 2]) -> f64| bytes.as_chunks::<2>().0.iter().map(|b| f(*b)).collect();
+        let pairs = |f: fn([u8; 2]) -> f64| bytes.as_chunks::<2>().0.iter().map(|b| T::of(f(*b))).collect();
         Ok(match dtype {
             Dtype::F16 => pairs(|b| f16::from_le_bytes(b).to_f64()),
             Dtype::BF16 => pairs(|b| bf16::from_le_bytes(b).to_f64()),
-            Dtype::F32 => bytes.as_chunks::<4>().0.iter().map(|b| f64::from(f32::from_le_bytes(*b))).collect(),
-            _ => bytes.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b)).collect(),
+            Dtype::F32 => bytes.as_chunks::<4>().0.iter().map(|b| T::of(f64::from(f32::from_le_bytes(*b)))).collect(),
+            _ => bytes.as_chunks::<8>().0.iter().map(|b| T::of(f64::from_le_bytes(*b))).collect(),
         })
     }
 

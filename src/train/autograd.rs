@@ -2,10 +2,10 @@
 //! no files and no screens.
 
 mod loss;
-mod norms;
-mod parameters;
+mod variables;
 
-use super::optim::{AdamW, clip};
+use super::norms::Frozen;
+use super::trained::Trained;
 use super::{Backend, BackendError, NamedTensor, Parameter, State};
 use crate::adapter::{self, Method};
 use crate::data::Batch;
@@ -16,21 +16,19 @@ use crate::model::head::Classifier;
 use crate::model::real::Real;
 use crate::spec::RunSpec;
 use candle_core::{DType, Device, Tensor};
-use parameters::Parameters;
+use variables::Variables;
 
 /// A classifier in training. All trainable values lie in one flat buffer, in the order of `Backend::parameters`: adapters
 /// by layer and target (or, without a form, every encoder weight), then the head.
 pub struct Autograd<T> {
     method: &'static dyn Method,
     scaling: f64,
-    max_grad_norm: f64,
     regression: bool,
     dropout: Dropout,
-    parameters: Parameters<T>,
+    trained: Trained<T>,
+    variables: Variables,
     classifier: Classifier<T>,
-    gradients: Vec<T>,
-    optimizer: AdamW<T>,
-    norms: norms::Frozen,
+    norms: Frozen,
 }
 
 impl<T: Real> Autograd<T> {
@@ -44,26 +42,21 @@ impl<T: Real> Autograd<T> {
     ) -> Result<Self, BackendError> {
         let method = adapter::find(&spec.method)?;
         let config = &checkpoint.config;
-        let parameters = Parameters::<T>::new(checkpoint, spec, method, outputs)?;
-        let classifier = parameters.classifier(config, outputs, method, spec.scaling())?;
-        let norms = norms::Frozen::new(checkpoint, method, &parameters.targets)?;
+        let trained = Trained::<T>::new(checkpoint, spec, method, outputs)?;
+        let parameters = &trained.parameters;
+        let variables = Variables::new(checkpoint, parameters)?;
+        let classifier = variables.classifier(config, outputs, method, spec.scaling(), parameters)?;
+        let norms = Frozen::new(checkpoint, method, &parameters.targets)?;
         Ok(Self {
             method,
             scaling: spec.scaling(),
-            max_grad_norm: spec.max_grad_norm,
             regression,
             dropout: Dropout::new(config, spec.dropout, spec.seed, 0),
-            gradients: vec![T::zero(); parameters.values.len()],
-            optimizer: AdamW::new(parameters.segments(), spec.adam_eps, spec.weight_decay),
-            parameters,
+            trained,
+            variables,
             classifier,
             norms,
         })
-    }
-
-    /// Sets parameters by name; others keep their values, the optimizer its state. Unknown names are errors.
-    pub fn load(&mut self, tensors: &[NamedTensor]) -> Result<(), BackendError> {
-        self.parameters.load(tensors)
     }
 
     /// Hidden states without dropout, each [rows][width][hidden] flat: after the embeddings, then after every layer.
@@ -85,14 +78,14 @@ impl<T: Real> Autograd<T> {
 
     /// The checkpoint's frozen weight or the trained one, f64 row by row; for tests and merging.
     pub fn weight(&self, name: &str) -> Result<Vec<f64>, BackendError> {
-        let tensor = self.parameters.tensor(name)?;
+        let tensor = self.variables.tensor(name)?;
         Ok(tensor.flatten_all()?.to_dtype(DType::F64)?.to_vec1()?)
     }
 }
 
 impl<T: Real> Backend for Autograd<T> {
     fn parameters(&self) -> &[Parameter] {
-        &self.parameters.list
+        &self.trained.parameters.list
     }
 
     fn loss_and_gradients(&mut self, batch: &Batch, step: u64) -> Result<f64, BackendError> {
@@ -100,8 +93,9 @@ impl<T: Real> Backend for Autograd<T> {
         let logits = self.classifier.forward(batch, Some(&dropout))?;
         let loss = loss::mean::<T>(&logits, &batch.labels, self.regression)?;
         let store = loss.backward()?;
-        for (variable, range) in self.parameters.variables() {
-            let slot = &mut self.gradients[range];
+        let Trained { parameters, gradients, .. } = &mut self.trained;
+        for (variable, (_, range)) in self.variables.tensors().zip(parameters.placed()) {
+            let slot = &mut gradients[range];
             match store.get(variable) {
                 Some(gradient) => slot.copy_from_slice(&gradient.flatten_all()?.to_vec1::<T>()?),
                 None => slot.fill(T::zero()),
@@ -110,12 +104,14 @@ impl<T: Real> Backend for Autograd<T> {
         Ok(loss.to_scalar::<T>()?.wide())
     }
 
+    fn load(&mut self, tensors: &[NamedTensor]) -> Result<(), BackendError> {
+        self.trained.parameters.load(tensors)?;
+        self.variables.set(&self.trained.parameters)
+    }
+
     fn update(&mut self, lr: f64) -> Result<f64, BackendError> {
-        // A copy: `gradients` gives those of the last batch, not the clipped ones.
-        let mut clipped = self.gradients.clone();
-        let norm = clip(&mut clipped, self.max_grad_norm);
-        self.optimizer.update(&mut self.parameters.values, &clipped, lr);
-        self.parameters.push()?;
+        let norm = self.trained.update(lr);
+        self.variables.set(&self.trained.parameters)?;
         Ok(norm)
     }
 
@@ -125,31 +121,20 @@ impl<T: Real> Backend for Autograd<T> {
     }
 
     fn gradients(&self) -> Result<Vec<NamedTensor>, BackendError> {
-        Ok(self.parameters.named(&self.gradients))
+        Ok(self.trained.gradients())
     }
 
     fn state(&self) -> Result<State, BackendError> {
-        Ok(State {
-            steps: self.optimizer.steps,
-            values: self.parameters.named(&self.parameters.values),
-            first: self.parameters.named(&self.optimizer.first),
-            second: self.parameters.named(&self.optimizer.second),
-        })
+        Ok(self.trained.state())
     }
 
     fn restore(&mut self, state: &State) -> Result<(), BackendError> {
-        let values = self.parameters.flat(&state.values)?;
-        let first = self.parameters.flat(&state.first)?;
-        let second = self.parameters.flat(&state.second)?;
-        self.parameters.values = values;
-        self.optimizer.first = first;
-        self.optimizer.second = second;
-        self.optimizer.steps = state.steps;
-        self.parameters.push()
+        self.trained.restore(state)?;
+        self.variables.set(&self.trained.parameters)
     }
 
     fn norms(&self) -> Result<Vec<LayerNorm>, BackendError> {
-        self.norms.measure(&self.parameters, self.method, self.scaling)
+        self.norms.measure(&self.trained.parameters, self.method, self.scaling)
     }
 }
 

@@ -23,8 +23,6 @@ pub enum CheckpointError {
     Format { path: PathBuf, source: safetensors::SafeTensorError },
     #[error("{path}: {what}")]
     Content { path: PathBuf, what: String },
-    #[error(transparent)]
-    Adapter(Box<super::job::InspectError>),
 }
 
 /// Where the loop stands, beside the tensors.

@@ -32,35 +32,42 @@ impl<T: Real> AdamW<T> {
         Self { eps, weight_decay, segments, steps: 0, first: vec![T::zero(); len], second: vec![T::zero(); len] }
     }
 
-    /// One update of `values` at learning rate `lr`; `gradients` are clipped already. Buffers are as long as the segments.
-    pub fn update(&mut self, values: &mut [T], gradients: &[T], lr: f64) {
+    /// One update of `values` at learning rate `lr` with `gradients` times `factor`. Buffers are as long as the segments.
+    pub fn update(&mut self, values: &mut [T], gradients: &[T], factor: f64, lr: f64) {
         self.steps += 1;
         let t = self.steps as f64;
         let (b1, b2) = BETAS;
         let step_size = T::of(lr / (1.0 - b1.powf(t)));
         let root = T::of((1.0 - b2.powf(t)).sqrt());
         let (keep1, new1, keep2, new2) = (T::of(b1), T::of(1.0 - b1), T::of(b2), T::of(1.0 - b2));
-        let eps = T::of(self.eps);
-        for segment in &self.segments {
-            let shrink = T::of(if segment.decay { 1.0 - lr * self.weight_decay } else { 1.0 });
-            for i in segment.range.clone() {
-                let g = gradients[i];
-                self.first[i] = keep1 * self.first[i] + new1 * g;
-                self.second[i] = keep2 * self.second[i] + new2 * g * g;
-                let denominator = self.second[i].sqrt() / root + eps;
-                values[i] = values[i] * shrink - step_size * (self.first[i] / denominator);
+        let (eps, factor) = (T::of(self.eps), T::of(factor));
+        for Segment { range, decay } in &self.segments {
+            let shrink = T::of(if *decay { 1.0 - lr * self.weight_decay } else { 1.0 });
+            let moments = self.first[range.clone()].iter_mut().zip(&mut self.second[range.clone()]);
+            let slopes = values[range.clone()].iter_mut().zip(&gradients[range.clone()]);
+            for ((value, gradient), (first, second)) in slopes.zip(moments) {
+                let g = *gradient * factor;
+                *first = keep1 * *first + new1 * g;
+                *second = keep2 * *second + new2 * g * g;
+                let denominator = second.sqrt() / root + eps;
+                *value = *value * shrink - step_size * (*first / denominator);
             }
         }
     }
 }
 
-/// One L2 norm over all gradients, then `torch.nn.utils.clip_grad_norm_`: g *= min(1, max / (norm + 1e-6)); `max` 0 leaves
-/// them. Returns the norm before.
-pub fn clip<T: Real>(gradients: &mut [T], max: f64) -> f64 {
+/// What clipping does to gradients.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Clipped {
+    /// One L2 norm over all gradients, before.
+    pub norm: f64,
+    /// What each is multiplied by.
+    pub factor: f64,
+}
+
+/// `torch.nn.utils.clip_grad_norm_`: min(1, max / (norm + 1e-6)); `max` 0 leaves the gradients as they are.
+pub fn clip<T: Real>(gradients: &[T], max: f64) -> Clipped {
     let norm = gradients.iter().map(|g| g.wide() * g.wide()).sum::<f64>().sqrt();
-    let factor = (max / (norm + 1e-6)).min(1.0);
-    if max > 0.0 && factor < 1.0 {
-        gradients.iter_mut().for_each(|g| *g *= T::of(factor));
-    }
-    norm
+    let factor = max / (norm + 1e-6);
+    Clipped { norm, factor: if max > 0.0 && factor < 1.0 { factor } else { 1.0 } }
 }

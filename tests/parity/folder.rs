@@ -1,10 +1,13 @@
 //! Reads the reference folder. A missing file, key or type is a failure with its name.
 
+use eigenscope::cpu::Cpu;
 use eigenscope::data::{Batch, Labels};
+use eigenscope::model::real::Real;
 use eigenscope::model::weights::Weights;
 use eigenscope::model::{Checkpoint, config::Config};
 use eigenscope::spec::RunSpec;
-use eigenscope::train::{NamedTensor, Values};
+use eigenscope::train::autograd::Autograd;
+use eigenscope::train::{Backend, NamedTensor, Values, loss};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -63,6 +66,47 @@ pub fn checkpoint(model: &str) -> Checkpoint {
         config,
         weights: weights.unwrap_or_else(|e| panic!("{e}")),
         tokenizer: bytes(&format!("{model}/tokenizer.json")),
+    }
+}
+
+/// A backend under test.
+pub trait Subject: Backend + Sized {
+    const KEEPS_HIDDEN_STATES: bool;
+
+    fn make(checkpoint: &Checkpoint, spec: &RunSpec, outputs: usize, regression: bool) -> Self;
+
+    /// Hidden states after the embeddings and every layer, where the backend keeps them.
+    fn hidden_states(&self, batch: &Batch) -> Option<Vec<Vec<f64>>>;
+
+    /// Mean loss without dropout.
+    fn loss(&mut self, batch: &Batch, regression: bool) -> f64 {
+        let logits = self.logits(batch).expect("logits");
+        let outputs = logits[0].len();
+        loss::mean(&logits.concat(), outputs, &batch.labels, regression).expect("a loss").0
+    }
+}
+
+impl<T: Real> Subject for Autograd<T> {
+    const KEEPS_HIDDEN_STATES: bool = true;
+
+    fn make(checkpoint: &Checkpoint, spec: &RunSpec, outputs: usize, regression: bool) -> Self {
+        Autograd::new(checkpoint, spec, outputs, regression).expect("a model")
+    }
+
+    fn hidden_states(&self, batch: &Batch) -> Option<Vec<Vec<f64>>> {
+        Some(Autograd::hidden_states(self, batch).expect("hidden states"))
+    }
+}
+
+impl Subject for Cpu {
+    const KEEPS_HIDDEN_STATES: bool = false;
+
+    fn make(checkpoint: &Checkpoint, spec: &RunSpec, outputs: usize, regression: bool) -> Self {
+        Cpu::new(checkpoint, spec, outputs, regression).expect("a model")
+    }
+
+    fn hidden_states(&self, _batch: &Batch) -> Option<Vec<Vec<f64>>> {
+        None
     }
 }
 

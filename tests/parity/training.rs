@@ -1,11 +1,11 @@
 //! The reference's training runs, step by step.
 
-use crate::folder::{self, close, items, members, near, number, numbers, text, whole, wide};
+use crate::folder::{self, Subject, close, items, members, near, number, numbers, text, whole, wide};
+use eigenscope::cpu::Cpu;
 use eigenscope::data::Batch;
-use eigenscope::model::real::Real;
+use eigenscope::train::NamedTensor;
 use eigenscope::train::autograd::Autograd;
 use eigenscope::train::schedule::Schedule;
-use eigenscope::train::{Backend, NamedTensor};
 use serde_json::Value;
 
 /// Rows of train_data.json, padded to the longest.
@@ -48,7 +48,7 @@ fn compare(what: &str, found: &[NamedTensor], expected: &[NamedTensor], limit: f
     expected.len()
 }
 
-fn training<T: Real>(method: &str, double: bool, limits: &Limits) {
+fn training<S: Subject>(method: &str, double: bool, limits: &Limits) {
     let data = folder::json("train_data.json");
     let file = format!("train_{method}.json");
     let info = folder::json(&file);
@@ -66,7 +66,7 @@ fn training<T: Real>(method: &str, double: bool, limits: &Limits) {
         spec.adam_eps = number(&variant["eps"]);
         spec.weight_decay = number(&info["optimizer"]["weight_decay"]);
         spec.max_grad_norm = number(&info["clip"]["max_norm"]);
-        let mut backend = Autograd::<T>::new(&checkpoint, &spec, whole(&tasks[task]), regression).expect("a model");
+        let mut backend = S::make(&checkpoint, &spec, whole(&tasks[task]), regression);
         backend.load(&folder::under(&expected, &format!("{task}/init/"))).expect("first values");
         let schedule = Schedule::new(peak, 0.06, whole(&info["steps"]) as u64);
         assert_eq!(schedule.warmup_steps(), whole(&variant["warmup_steps"]) as u64, "{name}: warm-up");
@@ -102,7 +102,7 @@ fn training<T: Real>(method: &str, double: bool, limits: &Limits) {
         for rows in items(&data["eval_batches"]) {
             let batch = batch(&data, "eval", task, rows);
             logits.extend(backend.logits(&batch).expect("logits").concat());
-            batch_losses.push(backend.loss(&batch).expect("a loss"));
+            batch_losses.push(backend.loss(&batch, regression));
         }
         close(&format!("{name} eval logits"), &logits, &numbers(&result["eval_logits"]), limits.logits);
         close(&format!("{name} eval losses"), &batch_losses, &numbers(&result["eval_batch_losses"]), limits.logits);
@@ -126,20 +126,30 @@ const F32: Limits = Limits { loss: 1e-5, regression_loss: 2e-5, norm: 1e-4, logi
 
 #[test]
 fn lora_f64() {
-    training::<f64>("lora", true, &F64);
+    training::<Autograd<f64>>("lora", true, &F64);
 }
 
 #[test]
 fn lora_f32() {
-    training::<f32>("lora", false, &F32);
+    training::<Autograd<f32>>("lora", false, &F32);
 }
 
 #[test]
 fn symlora_f64() {
-    training::<f64>("symlora", true, &F64);
+    training::<Autograd<f64>>("symlora", true, &F64);
 }
 
 #[test]
 fn symlora_f32() {
-    training::<f32>("symlora", false, &F32);
+    training::<Autograd<f32>>("symlora", false, &F32);
+}
+
+#[test]
+fn lora_cpu() {
+    training::<Cpu>("lora", false, &F32);
+}
+
+#[test]
+fn symlora_cpu() {
+    training::<Cpu>("symlora", false, &F32);
 }

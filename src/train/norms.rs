@@ -1,12 +1,12 @@
 //! Layer norms of a model in training; those of the frozen weights are taken once. Knows no forward pass.
 
+use super::BackendError;
 use super::parameters::Parameters;
 use crate::adapter::Method;
 use crate::analysis::{Matrix, entrywise_l1, frobenius, measure};
 use crate::event::LayerNorm;
 use crate::model::Checkpoint;
 use crate::model::real::Real;
-use crate::train::BackendError;
 
 /// What is known of the pre-trained matrices, in the order of the targets.
 pub struct Frozen {

@@ -1,6 +1,6 @@
 //! Times of training steps on generated full rows.
 
-use super::{ModelSource, TrainError, backend, check};
+use super::{JobError, ModelSource, backend, check};
 use crate::data::{Batch, Labels};
 use crate::random::Stream;
 use crate::spec::RunSpec;
@@ -20,12 +20,12 @@ pub struct Timing {
 }
 
 /// Runs steps of `spec.batch_size` rows of exactly `spec.max_length` random tokens.
-pub fn time_steps(spec: &RunSpec, steps: usize, start: &Instant) -> Result<Timing, TrainError> {
+pub fn time_steps(spec: &RunSpec, steps: usize, start: &Instant) -> Result<Timing, JobError> {
     check(spec)?;
     let threads = rayon::ThreadPoolBuilder::new()
         .num_threads(spec.threads)
         .build()
-        .map_err(|e| TrainError::Threads(e.to_string()))?;
+        .map_err(|e| JobError::Threads(e.to_string()))?;
     threads.install(|| {
         let model = ModelSource::resolve(&spec.model)?.load()?;
         let task = task::find(&spec.task)?;

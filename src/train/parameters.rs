@@ -1,15 +1,13 @@
-//! The tensors of a model in training: variables over one flat buffer, frozen weights beside it. Knows no forward pass.
+//! All trainable values of a model in one flat buffer, and what each range of it is. Knows no forward pass.
 
-use super::host;
+use super::optim::Segment;
+use super::{BackendError, NamedTensor, Parameter, Part, Values};
 use crate::adapter::{Method, module_path};
-use crate::model::head::{Classifier, initial_values};
-use crate::model::linear::Adapter;
+use crate::model::head::initial_values;
 use crate::model::real::Real;
 use crate::model::{Checkpoint, config::Config};
 use crate::spec::{RunSpec, TARGETS};
-use crate::train::optim::Segment;
-use crate::train::{BackendError, NamedTensor, Parameter, Part, Values};
-use candle_core::{DType, Tensor, Var};
+use candle_core::DType;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -20,13 +18,11 @@ pub struct Parameters<T> {
     /// Layer, target and module path of the selected matrices, by layer, then in the order of `TARGETS`.
     pub targets: Vec<(usize, &'static str, String)>,
     ranges: Vec<Range<usize>>,
-    variables: Vec<Var>,
     index: BTreeMap<String, usize>,
-    frozen: BTreeMap<String, Tensor>,
 }
 
 impl<T: Real> Parameters<T> {
-    /// Reads the checkpoint and draws the first values of what it lacks.
+    /// Adapters by layer and target (without a form, every encoder weight), then the head, at their first values.
     pub fn new(
         checkpoint: &Checkpoint,
         spec: &RunSpec,
@@ -35,91 +31,48 @@ impl<T: Real> Parameters<T> {
     ) -> Result<Self, BackendError> {
         let config = &checkpoint.config;
         let targets = selected(config, spec)?;
-        let mut made = Self {
-            list: Vec::new(),
-            values: Vec::new(),
-            targets,
-            ranges: Vec::new(),
-            variables: Vec::new(),
-            index: BTreeMap::new(),
-            frozen: BTreeMap::new(),
-        };
+        let (list, values, ranges, index) = Default::default();
+        let mut made = Self { list, values, targets, ranges, index };
         if method.form().is_some() {
             let n = config.hidden_size;
             for (_, _, path) in made.targets.clone() {
                 for p in method.parameters(&path, n, n, spec.rank)? {
                     let name = format!("{path}.{}", p.suffix);
                     let values = p.init.values(spec.seed, &name, p.shape.iter().product());
-                    made.add(name, p.shape, Part::Adapter, p.decay, &values)?;
+                    made.add(Parameter { name, shape: p.shape, part: Part::Adapter, decay: p.decay }, &values);
                 }
             }
-        }
-        for (name, shape) in config.encoder_shapes() {
-            let values = checkpoint.weights.values(&name, &shape)?;
-            if method.form().is_none() {
+        } else {
+            for (name, shape) in config.encoder_shapes() {
+                let values = checkpoint.weights.values(&name, &shape)?;
                 let decay = shape.len() == 2;
-                made.add(name, shape, Part::Encoder, decay, &values)?;
-            } else {
-                made.frozen.insert(name, host(values.into_iter().map(T::of).collect(), &shape)?);
+                made.add(Parameter { name, shape, part: Part::Encoder, decay }, &values);
             }
         }
         let head = initial_values(config, &checkpoint.weights, outputs, spec.seed)?;
         for ((name, shape), values) in config.head_shapes(outputs).into_iter().zip(head) {
             let decay = shape.len() == 2;
-            made.add(name, shape, Part::Head, decay, &values)?;
+            made.add(Parameter { name, shape, part: Part::Head, decay }, &values);
         }
         Ok(made)
     }
 
-    fn add(
-        &mut self,
-        name: String,
-        shape: Vec<usize>,
-        part: Part,
-        decay: bool,
-        values: &[f64],
-    ) -> Result<(), BackendError> {
+    fn add(&mut self, parameter: Parameter, values: &[f64]) {
         let start = self.values.len();
         self.values.extend(values.iter().map(|v| T::of(*v)));
-        self.variables.push(Var::from_tensor(&host(self.values[start..].to_vec(), &shape)?)?);
         self.ranges.push(start..self.values.len());
-        self.index.insert(name.clone(), self.list.len());
-        self.list.push(Parameter { name, shape, part, decay });
-        Ok(())
+        self.index.insert(parameter.name.clone(), self.list.len());
+        self.list.push(parameter);
     }
 
-    /// The forward pass over these tensors.
-    pub fn classifier(
-        &self,
-        config: &Config,
-        outputs: usize,
-        method: &dyn Method,
-        scaling: f64,
-    ) -> Result<Classifier<T>, BackendError> {
-        let get = |name: &str| self.tensor(name);
-        let adapt = |layer: usize, target: &str| -> candle_core::Result<Option<Adapter>> {
-            let path = self.targets.iter().find(|(l, t, _)| *l == layer && *t == target).map(|(_, _, path)| path);
-            match (path, method.form()) {
-                (Some(path), Some(form)) => {
-                    Adapter::new(form, scaling, &|s| self.tensor(&format!("{path}.{s}"))).map(Some)
-                }
-                _ => Ok(None),
-            }
-        };
-        Ok(Classifier::new(config, outputs, &get, &adapt)?)
+    /// Where a parameter lies in a flat buffer.
+    pub fn range(&self, name: &str) -> Option<Range<usize>> {
+        self.index.get(name).map(|i| self.ranges[*i].clone())
     }
 
-    /// The variable or the frozen tensor of this name.
-    pub fn tensor(&self, name: &str) -> candle_core::Result<Tensor> {
-        match (self.index.get(name), self.frozen.get(name)) {
-            (Some(i), _) => Ok(self.variables[*i].as_tensor().clone()),
-            (None, Some(tensor)) => Ok(tensor.clone()),
-            (None, None) => candle_core::bail!("{name}: no such tensor"),
-        }
-    }
-
-    pub fn variables(&self) -> impl Iterator<Item = (&Tensor, Range<usize>)> {
-        self.variables.iter().map(Var::as_tensor).zip(self.ranges.iter().cloned())
+    /// Every parameter with its place in a flat buffer, in order.
+    pub fn placed(&self) -> impl Iterator<Item = (&Parameter, Range<usize>)> {
+        self.list.iter().zip(self.ranges.iter().cloned())
     }
 
     /// Shape and current values of a parameter as f64.
@@ -131,14 +84,6 @@ impl<T: Real> Parameters<T> {
 
     pub fn segments(&self) -> Vec<Segment> {
         self.ranges.iter().zip(&self.list).map(|(r, p)| Segment { range: r.clone(), decay: p.decay }).collect()
-    }
-
-    /// Writes the flat buffer into the variables.
-    pub fn push(&self) -> Result<(), BackendError> {
-        for ((variable, range), parameter) in self.variables.iter().zip(&self.ranges).zip(&self.list) {
-            variable.set(&host(self.values[range.clone()].to_vec(), &parameter.shape)?)?;
-        }
-        Ok(())
     }
 
     /// A flat buffer as tensors, in the order of the list.
@@ -174,7 +119,7 @@ impl<T: Real> Parameters<T> {
             self.place(tensor, &mut values)?;
         }
         self.values = values;
-        self.push()
+        Ok(())
     }
 
     fn place(&self, tensor: &NamedTensor, flat: &mut [T]) -> Result<usize, BackendError> {

@@ -1,10 +1,10 @@
 //! Norms and spectra of a saved adapter, with or without the model it was made for.
 
-use super::{Checkpoint, ModelSource, TrainError};
+use super::{Checkpoint, JobError, ModelSource};
 use crate::adapter::{self, Method};
 use crate::analysis::{self, Matrix};
 use crate::event::LayerNorm;
-use crate::train::checkpoint::{self, CheckpointError};
+use crate::train::checkpoint;
 use crate::train::{NamedTensor, Values};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -30,7 +30,7 @@ pub enum InspectError {
 }
 
 /// Reads `path`; `model` adds the norms of W0, `alpha` stands in where the file does not say it.
-pub fn inspect(path: &Path, model: Option<&str>, alpha: Option<f64>) -> Result<Inspection, TrainError> {
+pub fn inspect(path: &Path, model: Option<&str>, alpha: Option<f64>) -> Result<Inspection, JobError> {
     let (metadata, tensors) = checkpoint::read(path)?;
     let shown = path.display().to_string();
     let (method, matrices) = matrices(&tensors)
@@ -99,15 +99,9 @@ fn suffixes() -> Vec<&'static str> {
 }
 
 /// Frobenius norm and entrywise L1 of W0.
-fn original(model: &Checkpoint, layer: u32, target: &str) -> Result<(f64, f64), TrainError> {
+fn original(model: &Checkpoint, layer: u32, target: &str) -> Result<(f64, f64), JobError> {
     let n = model.config.hidden_size;
     let name = format!("{}.weight", adapter::module_path(model.config.family.prefix(), layer as usize, target)?);
-    let values = model.weights.values(&name, &[n, n])?;
+    let values: Vec<f64> = model.weights.values(&name, &[n, n])?;
     Ok((analysis::frobenius(&values), analysis::entrywise_l1(&values)))
-}
-
-impl From<InspectError> for TrainError {
-    fn from(error: InspectError) -> Self {
-        CheckpointError::Adapter(Box::new(error)).into()
-    }
 }

@@ -6,17 +6,62 @@ mod timing;
 pub use inspect::{InspectError, Inspection, inspect};
 pub use timing::{Timing, time_steps};
 
-use super::checkpoint::{self, Position};
-use super::fit::{Fit, Sink, step_counts};
-use super::{Backend, Outcome, Part, Signal, TrainError, evaluate};
 use crate::adapter;
+use crate::cpu::Cpu;
 use crate::data::{self, Dataset, Source, Split, Tokenizer};
 use crate::event::{Level, RunEvent, RunFacts};
 use crate::model::{Checkpoint, ModelSource};
 use crate::spec::RunSpec;
 use crate::task::{self, LabelKind, Task};
 use crate::train::autograd::Autograd;
+use crate::train::checkpoint::{self, CheckpointError, Position};
+use crate::train::fit::{Fit, Sink, step_counts};
+use crate::train::{Backend, BackendError, Outcome, Part, Signal, TrainError, evaluate};
 use std::path::Path;
+
+/// Why a job cannot start or failed.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    #[error(transparent)]
+    Spec(#[from] crate::spec::SpecError),
+    #[error(transparent)]
+    Task(#[from] crate::task::TaskError),
+    #[error(transparent)]
+    Adapter(#[from] crate::adapter::AdapterError),
+    #[error(transparent)]
+    Data(#[from] crate::data::DataError),
+    #[error(transparent)]
+    Model(#[from] crate::model::ModelError),
+    #[error("device: found {0:?}, expected cpu")]
+    Device(String),
+    #[error("max_length: found {wanted}, expected at most {most}, which is all that {model} takes")]
+    TooLong { wanted: usize, most: usize, model: String },
+    #[error("threads: {0}")]
+    Threads(String),
+    #[error(transparent)]
+    Inspect(#[from] InspectError),
+    #[error(transparent)]
+    Train(#[from] TrainError),
+}
+
+impl From<BackendError> for JobError {
+    fn from(error: BackendError) -> Self {
+        TrainError::from(error).into()
+    }
+}
+
+impl From<CheckpointError> for JobError {
+    fn from(error: CheckpointError) -> Self {
+        TrainError::from(error).into()
+    }
+}
+
+impl JobError {
+    /// What was given is at fault, not the run.
+    pub fn is_input(&self) -> bool {
+        !matches!(self, Self::Threads(_) | Self::Train(TrainError::Diverged { .. } | TrainError::Sink(_)))
+    }
+}
 
 /// A claimed run.
 pub struct Job<'a> {
@@ -27,7 +72,7 @@ pub struct Job<'a> {
 }
 
 /// Checks all that can be known before loading anything: ranges, ids, files in place.
-pub fn check(spec: &RunSpec) -> Result<(), TrainError> {
+pub fn check(spec: &RunSpec) -> Result<(), JobError> {
     spec.validate()?;
     let task = task::find(&spec.task)?;
     let method = adapter::find(&spec.method)?;
@@ -38,7 +83,7 @@ pub fn check(spec: &RunSpec) -> Result<(), TrainError> {
         method.parameters(&format!("{target} of {}", spec.model), n, n, spec.rank)?;
     }
     if spec.max_length > config.max_tokens() {
-        return Err(TrainError::TooLong {
+        return Err(JobError::TooLong {
             wanted: spec.max_length,
             most: config.max_tokens(),
             model: spec.model.clone(),
@@ -48,8 +93,8 @@ pub fn check(spec: &RunSpec) -> Result<(), TrainError> {
     Ok(())
 }
 
-fn check_device(spec: &RunSpec) -> Result<(), TrainError> {
-    if spec.device == "cpu" { Ok(()) } else { Err(TrainError::Device(spec.device.clone())) }
+fn check_device(spec: &RunSpec) -> Result<(), JobError> {
+    if spec.device == "cpu" { Ok(()) } else { Err(JobError::Device(spec.device.clone())) }
 }
 
 fn source(spec: &RunSpec) -> Source {
@@ -57,10 +102,14 @@ fn source(spec: &RunSpec) -> Source {
 }
 
 /// The backend for `spec`'s device.
-pub fn backend(spec: &RunSpec, model: &Checkpoint, task: &dyn Task) -> Result<Box<dyn Backend>, TrainError> {
+pub fn backend(spec: &RunSpec, model: &Checkpoint, task: &dyn Task) -> Result<Box<dyn Backend>, JobError> {
     check_device(spec)?;
     let regression = matches!(task.labels(), LabelKind::Score { .. });
-    Ok(Box::new(Autograd::<f32>::new(model, spec, task.outputs(), regression)?))
+    if Cpu::trains(adapter::find(&spec.method)?) {
+        Ok(Box::new(Cpu::new(model, spec, task.outputs(), regression)?))
+    } else {
+        Ok(Box::new(Autograd::<f32>::new(model, spec, task.outputs(), regression)?))
+    }
 }
 
 /// Loads, trains, and ends when the run is done or asked to end. Runs on the asked number of threads.
@@ -68,16 +117,16 @@ pub fn execute(
     job: &Job,
     signal: &(dyn Fn() -> Signal + Sync),
     sink: &mut (dyn Sink + Send),
-) -> Result<Outcome, TrainError> {
+) -> Result<Outcome, JobError> {
     let threads = rayon::ThreadPoolBuilder::new()
         .num_threads(job.spec.threads)
         .thread_name(|i| format!("math-{i}"))
         .build()
-        .map_err(|e| TrainError::Threads(e.to_string()))?;
+        .map_err(|e| JobError::Threads(e.to_string()))?;
     threads.install(|| train(job, signal, sink))
 }
 
-fn train(job: &Job, signal: &dyn Fn() -> Signal, sink: &mut dyn Sink) -> Result<Outcome, TrainError> {
+fn train(job: &Job, signal: &dyn Fn() -> Signal, sink: &mut dyn Sink) -> Result<Outcome, JobError> {
     let spec = job.spec;
     check(spec)?;
     let task = task::find(&spec.task)?;
@@ -124,7 +173,7 @@ fn train(job: &Job, signal: &dyn Fn() -> Signal, sink: &mut dyn Sink) -> Result<
         folder: job.folder,
         signal,
     };
-    fit.run(&mut *backend, position, sink)
+    Ok(fit.run(&mut *backend, position, sink)?)
 }
 
 fn facts(
@@ -169,7 +218,7 @@ pub fn evaluate_file(
     adapter: &Path,
     task: Option<&str>,
     file: &Path,
-) -> Result<evaluate::Scores, TrainError> {
+) -> Result<evaluate::Scores, JobError> {
     let (metadata, tensors) = checkpoint::read(adapter)?;
     let spec = spec_of(adapter, &metadata, model, task)?;
     let task = task::find(&spec.task)?;
@@ -197,7 +246,7 @@ fn spec_of(
     metadata: &std::collections::HashMap<String, String>,
     model: Option<&str>,
     task: Option<&str>,
-) -> Result<RunSpec, TrainError> {
+) -> Result<RunSpec, JobError> {
     let mut spec = RunSpec::default();
     let given = [("model", "base_model", model), ("task", "task", task)];
     let fields =

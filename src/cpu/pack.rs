@@ -1,0 +1,158 @@
+//! A batch without its pads, cut into chunks of whole rows that threads work on side by side. A pad changes no other token
+//! and no score, so leaving it out is exact. Knows no weights.
+
+use crate::data::Batch;
+use crate::model::Config;
+use crate::model::encoder::position_ids;
+use crate::train::BackendError;
+
+/// Tokens of a chunk where the batch is large enough: activations of one layer then stay in the cache.
+const CHUNK_TOKENS: usize = 256;
+
+/// Scores of one query are padded to whole vector registers.
+pub fn padded(keys: usize) -> usize {
+    keys.next_multiple_of(super::lane::LANES)
+}
+
+/// One row of the batch: its first token and all that are not masked.
+pub struct Row {
+    /// Its first token among the chunk's.
+    pub first: usize,
+    pub len: usize,
+    /// Its number in the batch.
+    pub source: usize,
+    /// Where its attention probabilities begin: [heads, len, padded(len)].
+    pub scores: usize,
+    /// The first token takes part as a key; false in a row that is padded on the left.
+    pub first_is_key: bool,
+}
+
+/// Rows that one thread works on.
+pub struct Chunk {
+    pub rows: Vec<Row>,
+    /// Token, token type and position ids of every token.
+    pub ids: Vec<u32>,
+    pub types: Vec<u32>,
+    pub positions: Vec<u32>,
+    /// Column of every token in the batch.
+    pub columns: Vec<u32>,
+    /// Width of the batch.
+    pub width: usize,
+    /// Length of the attention probabilities.
+    pub scores: usize,
+}
+
+impl Chunk {
+    pub fn tokens(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Number of each token in the whole batch: `row * width + column`.
+    pub fn places(&self) -> impl Iterator<Item = u64> {
+        self.rows.iter().flat_map(|row| {
+            let columns = &self.columns[row.first..row.first + row.len];
+            columns.iter().map(|column| (row.source * self.width) as u64 + u64::from(*column))
+        })
+    }
+
+    /// Number of each row's first token in the whole batch.
+    pub fn first_places(&self) -> impl Iterator<Item = u64> {
+        self.rows.iter().map(|r| (r.source * self.width) as u64)
+    }
+
+    fn push(&mut self, batch: &Batch, positions: &[u32], row: usize, heads: usize) {
+        let from = row * self.width;
+        let first = self.ids.len();
+        for column in (0..self.width).filter(|c| *c == 0 || batch.mask[from + c] != 0) {
+            self.ids.push(batch.ids[from + column]);
+            self.types.push(batch.type_ids[from + column]);
+            self.positions.push(positions[from + column]);
+            self.columns.push(column as u32);
+        }
+        let len = self.ids.len() - first;
+        let scores = self.scores;
+        self.rows.push(Row { first, len, source: row, scores, first_is_key: batch.mask[from] != 0 });
+        self.scores += heads * len * padded(len);
+    }
+}
+
+/// The chunks of a batch for `threads` threads: a function of both alone, so sums over chunks repeat bit for bit.
+pub fn pack(config: &Config, batch: &Batch, threads: usize) -> Result<Vec<Chunk>, BackendError> {
+    let positions = position_ids(config, &batch.ids, batch.width);
+    let lengths: Vec<usize> =
+        batch.mask.chunks(batch.width.max(1)).map(|m| m.iter().filter(|k| **k != 0).count()).collect();
+    if let Some(row) = lengths.iter().position(|l| *l == 0) {
+        let (found, expected) = (format!("row {row} without a token"), "at least one in each row".into());
+        return Err(BackendError::Batch { found, expected });
+    }
+    let total: usize = lengths.iter().sum();
+    let threads = threads.max(1);
+    let count = total.div_ceil(CHUNK_TOKENS).next_multiple_of(threads).clamp(1, batch.rows.max(1));
+    let empty = || Chunk {
+        rows: Vec::new(),
+        ids: Vec::new(),
+        types: Vec::new(),
+        positions: Vec::new(),
+        columns: Vec::new(),
+        width: batch.width,
+        scores: 0,
+    };
+    let mut chunks = Vec::with_capacity(count);
+    let mut chunk = empty();
+    let mut done = 0;
+    for (row, length) in lengths.iter().enumerate() {
+        chunk.push(batch, &positions, row, config.num_attention_heads);
+        done += length;
+        // The end of this chunk when all are alike.
+        if done * count >= total * (chunks.len() + 1) {
+            chunks.push(std::mem::replace(&mut chunk, empty()));
+        }
+    }
+    if !chunk.rows.is_empty() {
+        chunks.push(chunk);
+    }
+    Ok(chunks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Labels;
+    use crate::model::ModelSource;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_token_is_in_one_chunk(
+            masks in proptest::collection::vec(proptest::collection::vec(0u8..2, 7), 1..40),
+            threads in 1usize..9,
+        ) {
+            let mut masks = masks;
+            masks.iter_mut().for_each(|m| m[3] = 1);
+            let rows = masks.len();
+            let ids: Vec<u32> = (0..rows as u32 * 7).map(|i| i + 5).collect();
+            let batch = Batch {
+                rows,
+                width: 7,
+                type_ids: vec![0; ids.len()],
+                mask: masks.concat(),
+                labels: Labels::Classes(vec![0; rows]),
+                ids,
+            };
+            let config = ModelSource::Embedded.config().expect("the embedded model");
+            let chunks = pack(&config, &batch, threads).expect("packed");
+            prop_assert!(chunks.len() >= threads.min(rows) / 2 && chunks.iter().all(|c| !c.rows.is_empty()));
+            let sources: Vec<usize> = chunks.iter().flat_map(|c| c.rows.iter().map(|r| r.source)).collect();
+            prop_assert_eq!(sources, (0..rows).collect::<Vec<_>>());
+            let found: Vec<u32> = chunks.iter().flat_map(|c| c.ids.clone()).collect();
+            let kept = |i: usize| i % 7 == 0 || batch.mask[i] != 0;
+            let expected: Vec<u32> = (0..batch.ids.len()).filter(|i| kept(*i)).map(|i| batch.ids[i]).collect();
+            prop_assert_eq!(found, expected);
+            for chunk in &chunks {
+                for (place, id) in chunk.places().zip(&chunk.ids) {
+                    prop_assert_eq!(batch.ids[place as usize], *id);
+                }
+            }
+        }
+    }
+}
