@@ -178,6 +178,10 @@ impl Cpu {
 }
 
 impl Backend for Cpu {
+    fn name(&self) -> &'static str {
+        "cpu f32"
+    }
+
     fn parameters(&self) -> &[Parameter] {
         &self.trained.parameters.list
     }

@@ -154,14 +154,16 @@ fn train(job: &Job, signal: &dyn Fn() -> Signal, sink: &mut dyn Sink) -> Result<
     if job.resume {
         sink.send(RunEvent::Rewound { step: position.step })?;
     }
+    // What a narrow log pane may cut off comes last.
     let text = format!(
-        "{} on {}: {} training and {} validation rows, model {}, from step {}",
+        "{} on {} from step {}, {} engine: {} training and {} validation rows, model {}",
         spec.method,
         task.label(),
+        position.step,
+        backend.name(),
         train.len(),
         validation.len(),
-        spec.model,
-        position.step
+        spec.model
     );
     sink.send(RunEvent::Log { level: Level::Info, text })?;
     let fit = Fit {
@@ -188,7 +190,7 @@ fn facts(
         let of_part = backend.parameters().iter().filter(|p| p.part == part);
         of_part.map(|p| p.shape.iter().product::<usize>() as u64).sum()
     };
-    let adapter = if spec.method == "full" { count(Part::Encoder) } else { count(Part::Adapter) };
+    let adapter = count(Part::Adapter) + count(Part::Encoder);
     let threads = if spec.threads > 0 { spec.threads } else { rayon::current_num_threads() };
     RunFacts {
         total_steps: step_counts(spec, train_rows).1,
@@ -204,7 +206,7 @@ fn facts(
             ("version", env!("CARGO_PKG_VERSION").to_string()),
             ("device", spec.device.clone()),
             ("threads", threads.to_string()),
-            ("backend", "autograd f32".into()),
+            ("backend", backend.name().into()),
             ("os", format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)),
         ]
         .map(|(k, v)| (k.to_string(), v))

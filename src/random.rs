@@ -110,11 +110,8 @@ const WIDE: usize = 16;
 /// Flags of blocks `first` to `first + WIDE`: [`philox`] side by side, so that it compiles to vector instructions.
 #[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 fn blocks(key: [u32; 2], rest: [u32; 3], first: u64, threshold: u32, flags: &mut [u8; 4 * WIDE]) {
-    let mut c = [[0u32; WIDE]; 4];
-    for lane in 0..WIDE {
-        c[0][lane] = (first as u32).wrapping_add(lane as u32);
-    }
-    (c[1], c[2], c[3]) = ([rest[0]; WIDE], [rest[1]; WIDE], [rest[2]; WIDE]);
+    let counters = std::array::from_fn(|lane| (first as u32).wrapping_add(lane as u32));
+    let mut c = [counters, [rest[0]; WIDE], [rest[1]; WIDE], [rest[2]; WIDE]];
     let mut k = key;
     for _ in 0..10 {
         let mut next = [[0u32; WIDE]; 4];

@@ -60,6 +60,8 @@ pub struct State {
 
 /// All that the loop knows of a device.
 pub trait Backend {
+    /// What it is called in a run's environment and log.
+    fn name(&self) -> &'static str;
     fn parameters(&self) -> &[Parameter];
     /// Mean loss of the batch; keeps its gradients. Dropout masks are drawn for `step`.
     fn loss_and_gradients(&mut self, batch: &Batch, step: u64) -> Result<f64, BackendError>;

@@ -135,7 +135,7 @@ fn steps_move_what_trains_and_nothing_else() {
             continue;
         }
         for (name, shape) in checkpoint.config.encoder_shapes() {
-            let w0 = checkpoint.weights.values(&name, &shape).expect("W0");
+            let w0: Vec<f64> = checkpoint.weights.values(&name, &shape).expect("W0");
             assert_eq!(backend.weight(&name).expect("a weight"), w0, "{}: {name} moved", method.id());
         }
     }

@@ -98,11 +98,11 @@ fn types_and_names_are_read() {
     for (dtype, bytes) in cases {
         let bytes = file("embeddings.LayerNorm.gamma", dtype, &bytes, 2);
         let weights = Weights::parse("x".into(), Cow::Owned(bytes), Some(Family::Bert)).expect("weights");
-        let values = weights.values("bert.embeddings.LayerNorm.weight", &[2]).expect("values");
+        let values: Vec<f64> = weights.values("bert.embeddings.LayerNorm.weight", &[2]).expect("values");
         assert_eq!(values, [1.0, -2.5], "{dtype}");
     }
     let bytes = file("w", "I32", &[0; 8], 2);
     let weights = Weights::parse("x".into(), Cow::Owned(bytes), None).expect("weights");
-    says(&weights.values("w", &[2]).expect_err("integers").to_string(), &["x", "w", "I32"]);
-    says(&weights.values("v", &[2]).expect_err("no tensor").to_string(), &["x", "v", "missing"]);
+    says(&weights.values::<f64>("w", &[2]).expect_err("integers").to_string(), &["x", "w", "I32"]);
+    says(&weights.values::<f64>("v", &[2]).expect_err("no tensor").to_string(), &["x", "v", "missing"]);
 }

@@ -141,7 +141,7 @@ fn a_killed_program_leaves_an_interrupted_run_that_goes_on() {
         serde_json::from_slice::<serde_json::Value>(&output.stdout).expect("JSON")
     };
     let train =
-        ["train", "--train-rows", "64", "--batch-size", "8", "--epochs", "40", "--max-length", "16", "--runs", runs];
+        ["train", "--train-rows", "64", "--batch-size", "8", "--epochs", "400", "--max-length", "16", "--runs", runs];
     let mut child =
         std::process::Command::new(program).args(train).stderr(std::process::Stdio::null()).spawn().expect("started");
     let start = Instant::now();
@@ -165,7 +165,7 @@ fn a_killed_program_leaves_an_interrupted_run_that_goes_on() {
     terminal.press("\r");
     // It went on from its checkpoint: the first epoch's end was step 8.
     terminal.press("\t\t\t\t");
-    terminal.wait_for("the resumed step", |s| (1..40).any(|epoch| s.contains(&format!("from step {}", 8 * epoch))));
+    terminal.wait_for("the resumed step", |s| (1..400).any(|epoch| s.contains(&format!("from step {}", 8 * epoch))));
     terminal.press("qs");
     assert_eq!(terminal.ended(), 0);
 }

@@ -59,11 +59,11 @@ impl Head {
     }
 
     /// Drops in place; returns the flags.
-    fn drop(&self, chunk: &Chunk, site: Option<Site>, x: &mut Vec<f32>) -> Vec<u8> {
+    fn drop(&self, chunk: &Chunk, site: Option<Site>, x: &mut [f32]) -> Vec<u8> {
         let Some(site) = site else { return Vec::new() };
         let mut flags = vec![0; x.len()];
         site.rows(chunk.rows.iter().map(|r| r.source as u64), self.n, &mut flags);
-        let kept = x.clone();
+        let kept = x.to_vec();
         dropped(&kept, &flags, site.scale(), x);
         flags
     }

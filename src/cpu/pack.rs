@@ -145,7 +145,7 @@ mod tests {
             let sources: Vec<usize> = chunks.iter().flat_map(|c| c.rows.iter().map(|r| r.source)).collect();
             prop_assert_eq!(sources, (0..rows).collect::<Vec<_>>());
             let found: Vec<u32> = chunks.iter().flat_map(|c| c.ids.clone()).collect();
-            let kept = |i: usize| i % 7 == 0 || batch.mask[i] != 0;
+            let kept = |i: usize| i.is_multiple_of(7) || batch.mask[i] != 0;
             let expected: Vec<u32> = (0..batch.ids.len()).filter(|i| kept(*i)).map(|i| batch.ids[i]).collect();
             prop_assert_eq!(found, expected);
             for chunk in &chunks {

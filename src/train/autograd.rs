@@ -84,6 +84,10 @@ impl<T: Real> Autograd<T> {
 }
 
 impl<T: Real> Backend for Autograd<T> {
+    fn name(&self) -> &'static str {
+        if T::DTYPE == DType::F64 { "autograd f64" } else { "autograd f32" }
+    }
+
     fn parameters(&self) -> &[Parameter] {
         &self.trained.parameters.list
     }
