@@ -78,11 +78,12 @@ fn merged_equals_adapted() {
                 let path = module_path("roberta", layer, target).expect("a path");
                 let factor = |suffix: &str| get(&format!("{path}.{suffix}"));
                 let delta = analysis::delta(&form, spec.scaling(), &factor).expect("a delta");
-                let lambda = form.c.and_then(factor).map_or(1.0, |c| c.values[0]);
+                let c = form.c.and_then(factor).map_or(vec![1.0], |c| c.values);
                 let name = format!("{path}.weight");
                 let w0 = adapted.weight(&name).expect("W0");
                 assert!(analysis::frobenius(&delta.values) > 0.1, "{name}: the update is not zero");
-                let w = w0.iter().zip(&delta.values).map(|(w, d)| lambda * w + d).collect();
+                let w =
+                    w0.iter().zip(&delta.values).enumerate().map(|(i, (w, d))| c[i / n % c.len()] * w + d).collect();
                 weights.push(NamedTensor { name, shape: vec![n, n], values: Values::F64(w) });
             }
         }

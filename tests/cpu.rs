@@ -1,6 +1,7 @@
 //! The CPU engine against automatic differentiation: random models, batches and methods, with dropout, and its own
 //! repeatability.
 
+use eigenscope::adapter::ALL;
 use eigenscope::cpu::Cpu;
 use eigenscope::data::{Batch, Labels};
 use eigenscope::model::config::Config;
@@ -33,6 +34,11 @@ struct Case {
     seed: u64,
 }
 
+/// The methods that the engine runs: each with a linear form.
+fn linear() -> Vec<&'static str> {
+    ALL.iter().filter(|m| m.form().is_some()).map(|m| m.id()).collect()
+}
+
 fn case() -> impl Strategy<Value = Case> {
     let model = (
         prop_oneof![Just("roberta"), Just("bert")],
@@ -48,7 +54,7 @@ fn case() -> impl Strategy<Value = Case> {
         any::<u64>(),
     );
     let run = (
-        prop_oneof![Just("symlora"), Just("lora")],
+        proptest::sample::select(linear()),
         1usize..9,
         proptest::sample::subsequence(vec!["query", "key", "value", "output"], 1..=4),
         0usize..6,
