@@ -1,5 +1,5 @@
-//! PyTorch's numbers: forward passes, gradients, layers, the optimizer, 60 training steps and norms, in f64 and f32. The
-//! folder is EIGENSCOPE_PARITY, else the fixture; every size and setting is read from its files.
+//! PyTorch's and PEFT's numbers: token ids, forward passes, gradients, layers, the optimizer, 60 training steps, norms
+//! and metrics, in f64 and f32. The folder is EIGENSCOPE_PARITY, else the fixture; its files give every size and setting.
 
 #[path = "parity/folder.rs"]
 mod folder;
@@ -7,9 +7,13 @@ mod folder;
 mod forward;
 #[path = "parity/layers.rs"]
 mod layers;
+#[path = "parity/metrics.rs"]
+mod metrics;
 #[path = "parity/norms.rs"]
 mod norms;
 #[path = "parity/optimizer.rs"]
 mod optimizer;
+#[path = "parity/tokenizers.rs"]
+mod tokenizers;
 #[path = "parity/training.rs"]
 mod training;
