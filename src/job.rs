@@ -214,12 +214,14 @@ fn facts(
     }
 }
 
-/// Scores an adapter file on a TSV file. `model` and `task` default to what the adapter's metadata names.
+/// Scores an adapter file on a TSV file. `model` and `task` default to what the adapter's metadata names; `progress` hears
+/// how many rows of all are done.
 pub fn evaluate_file(
     model: Option<&str>,
     adapter: &Path,
     task: Option<&str>,
     file: &Path,
+    progress: &mut dyn FnMut(usize, usize),
 ) -> Result<evaluate::Scores, JobError> {
     let (metadata, tensors) = checkpoint::read(adapter)?;
     let spec = spec_of(adapter, &metadata, model, task)?;
@@ -239,7 +241,7 @@ pub fn evaluate_file(
         value.values = found.values.clone();
     }
     backend.restore(&state)?;
-    Ok(evaluate::evaluate(&mut *backend, task, &rows, spec.batch_size, model.config.pad_token_id)?)
+    Ok(evaluate::evaluate(&mut *backend, task, &rows, model.config.pad_token_id, progress)?)
 }
 
 /// The spec that an adapter's metadata describes.

@@ -30,6 +30,8 @@ use theme::Theme;
 /// Shortest time between two frames, and longest wait for a key.
 const FRAME: Duration = Duration::from_millis(33);
 const IDLE: Duration = Duration::from_millis(100);
+/// How long a notice that is no error stays in the status line.
+const NOTICE: Duration = Duration::from_secs(6);
 /// Smallest terminal that is drawn.
 const FLOOR: (u16, u16) = (60, 16);
 
@@ -57,7 +59,8 @@ pub struct Ui<'a> {
     open: Option<RunId>,
     view: Arc<View>,
     theme: Theme,
-    status: Option<Message>,
+    /// The status line and when it appeared.
+    status: Option<(Message, Instant)>,
     overlay: Overlay,
     interest: Interest,
     width: u16,
@@ -109,11 +112,19 @@ impl<'a> Ui<'a> {
             self.dirty = true;
         }
         if let Some(last) = self.port.messages().pop() {
-            self.status = Some(last);
+            self.say(last);
+        }
+        if self.status.as_ref().is_some_and(|(m, since)| !m.error && since.elapsed() >= NOTICE) {
+            self.status = None;
             self.dirty = true;
         }
         self.look();
         std::mem::take(&mut self.dirty)
+    }
+
+    fn say(&mut self, message: Message) {
+        self.status = Some((message, Instant::now()));
+        self.dirty = true;
     }
 
     fn look(&mut self) {
@@ -151,6 +162,8 @@ impl<'a> Ui<'a> {
 
     fn key(&mut self, key: KeyEvent) {
         let name = keymap::name(key).unwrap_or_default();
+        // An error stays until the person goes on.
+        self.status = None;
         match &mut self.overlay {
             Overlay::None => {}
             Overlay::Help(scroll) => {
@@ -223,7 +236,7 @@ impl<'a> Ui<'a> {
                 }
             }
             Effect::Confirm { question, request } => self.overlay = Overlay::Confirm { question, request },
-            Effect::Say(text) => self.status = Some(Message { error: false, text }),
+            Effect::Say(text) => self.say(Message { error: false, text }),
         }
     }
 
@@ -256,7 +269,7 @@ impl<'a> Ui<'a> {
         let scene = Scene { view: &self.view, theme: &self.theme, open: self.open.as_ref() };
         self.screens[self.current].draw(frame, body, &scene);
         overlay::key_line(frame, keys, self.kind(), &self.theme);
-        overlay::status_line(frame, status, self.status.as_ref(), &self.theme);
+        overlay::status_line(frame, status, self.status.as_ref().map(|(m, _)| m), &self.theme);
         match &self.overlay {
             Overlay::None => {}
             Overlay::Help(scroll) => overlay::help(frame, area, self.kind(), *scroll, &self.theme),
@@ -264,8 +277,10 @@ impl<'a> Ui<'a> {
                 overlay::question(frame, area, question, "y yes · any other key no", &self.theme);
             }
             Overlay::Quit => {
-                let text =
-                    format!("{} run(s) are active; quitting saves them, and r resumes them later", self.active());
+                let text = match self.active() {
+                    1 => "1 run is active; quitting saves it, and r resumes it later".into(),
+                    n => format!("{n} runs are active; quitting saves them, and r resumes them later"),
+                };
                 overlay::question(frame, area, &text, "s stop, save and quit · any other key stay", &self.theme);
             }
         }

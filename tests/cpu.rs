@@ -184,7 +184,8 @@ proptest! {
         reference.load(&values).expect("values");
         engine.load(&values).expect("values");
         let logits = (engine.logits(&batch).expect("logits").concat(), reference.logits(&batch).expect("logits").concat());
-        prop_assert!(distance(&logits.0, &logits.1, 0.0) < LIMIT, "logits {:?}", logits);
+        // As below: a logit near 0 is a sum whose terms cancel.
+        prop_assert!(distance(&logits.0, &logits.1, 0.1) < LIMIT, "logits {:?}", logits);
         let loss = [&mut engine as &mut dyn Backend, &mut reference]
             .map(|b| b.loss_and_gradients(&batch, 7).expect("gradients"));
         prop_assert!((loss[0] - loss[1]).abs() <= LIMIT * loss[1].abs().max(1e-3), "loss {loss:?}");

@@ -3,6 +3,7 @@
 use eigenscope::data::{self, DataError, Dataset, Encoded, Labels, Source, Split};
 use eigenscope::task;
 use proptest::prelude::*;
+use std::collections::HashSet;
 
 fn parse(task: &str, text: &[u8]) -> Result<Vec<data::Example>, DataError> {
     data::parse(task::find(task).expect("a task"), "file.tsv", text)
@@ -115,7 +116,13 @@ proptest! {
             .collect();
         let labels = Labels::Classes((0..rows.len() as u32).collect());
         let data = Dataset::from_encoded(rows.clone(), labels);
-        let order = data.by_length();
+        let batches = data.by_length(40);
+        let order = batches.concat();
+        for batch in &batches {
+            let longest = batch.iter().map(|i| lengths[*i]).max().expect("rows");
+            prop_assert!(batch.len() == 1 || batch.len() * longest <= 40);
+        }
+        prop_assert_eq!(order.iter().collect::<HashSet<_>>().len(), lengths.len());
         prop_assert!(order.windows(2).all(|w| lengths[w[0]] <= lengths[w[1]]));
         let batch = data.batch(&order, pad);
         prop_assert_eq!(batch.width, *lengths.iter().max().expect("rows"));

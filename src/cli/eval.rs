@@ -3,6 +3,7 @@
 use super::{Answer, Globals, Subcommand, code, print_json};
 use crate::job;
 use clap::{Arg, ArgMatches, Command, value_parser};
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -34,7 +35,14 @@ impl Subcommand for Eval {
     fn run(&self, matches: &ArgMatches, globals: &Globals) -> anyhow::Result<Answer> {
         let text = |name: &str| matches.get_one::<String>(name).map(String::as_str);
         let path = |name: &str| matches.get_one::<PathBuf>(name).cloned().unwrap_or_default();
-        let scores = job::evaluate_file(text("model"), &path("adapter"), text("task"), &path("data"))?;
+        let bar =
+            ProgressBar::new(0).with_style(ProgressStyle::with_template("{bar:30} {pos}/{len} rows  {eta} left")?);
+        let mut progress = |done: usize, total: usize| {
+            bar.set_length(total as u64);
+            bar.set_position(done as u64);
+        };
+        let scores = job::evaluate_file(text("model"), &path("adapter"), text("task"), &path("data"), &mut progress)?;
+        bar.finish_and_clear();
         let (metric, score) = scores.metrics.first().cloned().unwrap_or_default();
         if globals.json {
             let all: serde_json::Map<_, _> = scores.metrics.iter().map(|(id, v)| (id.clone(), json!(v))).collect();

@@ -3,7 +3,7 @@
 
 use super::dropout::Site;
 use super::lane::{exp, largest, sum, sum2};
-use super::matrix::{Into, View, ViewMut, multiply};
+use super::matrix::{Beta, View, ViewMut, multiply};
 use super::pack::{Chunk, Row, padded};
 use super::workspace::room;
 use multiversion::multiversion;
@@ -70,17 +70,17 @@ impl Attention {
                     View::strided(at(2), row.len, d, 3 * n),
                 );
                 let p = &mut p[row.scores + head * row.len * stride..][..count * stride];
-                multiply(ViewMut::strided(p, count, row.len, stride), q, k.t(), Into::Replace);
+                multiply(ViewMut::strided(p, count, row.len, stride), q, k.t(), Beta::Zero);
                 softmax(p, row.len, stride, self.scale(), !row.first_is_key);
                 let out = ViewMut::strided(&mut context[first * n + head * d..], count, d, n);
                 match site {
-                    None => multiply(out, View::strided(p, count, row.len, stride), v, Into::Replace),
+                    None => multiply(out, View::strided(p, count, row.len, stride), v, Beta::Zero),
                     Some(site) => {
                         self.draw(site, chunk, row, head, count, &mut scratch.flags);
                         let dropped = room(&mut scratch.dropped, p.len());
                         let columns = &chunk.columns[row.first..row.first + row.len];
                         drop_scores(p, stride, &scratch.flags, chunk.width, columns, site.scale(), dropped);
-                        multiply(out, View::strided(dropped, count, row.len, stride), v, Into::Replace);
+                        multiply(out, View::strided(dropped, count, row.len, stride), v, Beta::Zero);
                     }
                 }
             }
@@ -127,7 +127,7 @@ impl Attention {
                 let (dropped, slopes) = (room(&mut scratch.dropped, p.len()), room(&mut scratch.slopes, p.len()));
                 if wanted[0] || wanted[1] {
                     let v = View::strided(at(2), row.len, d, 3 * n);
-                    multiply(ViewMut::strided(slopes, count, row.len, stride), dout, v.t(), Into::Replace);
+                    multiply(ViewMut::strided(slopes, count, row.len, stride), dout, v.t(), Beta::Zero);
                 }
                 softmax_slope(p, row.len, stride, self.scale(), keep, slopes, dropped);
                 let slopes = View::strided(slopes, count, row.len, stride);
@@ -135,7 +135,7 @@ impl Attention {
                 let mut write = |part: usize, rows: usize, a: View, b: View| {
                     if wanted[part] {
                         let to = &mut dz[row.first * dz_stride + part * n + head * d..];
-                        multiply(ViewMut::strided(to, rows, d, dz_stride), a, b, Into::Replace);
+                        multiply(ViewMut::strided(to, rows, d, dz_stride), a, b, Beta::Zero);
                     }
                 };
                 write(0, count, slopes, View::strided(at(1), row.len, d, 3 * n));

@@ -1,7 +1,7 @@
 //! The classification head on each row's first token, forward and backward; all of it is trained. Knows no loss.
 
 use super::dropout::Site;
-use super::matrix::{Into, View, ViewMut, multiply};
+use super::matrix::{Beta, View, ViewMut, multiply};
 use super::norm::dropped;
 use super::pack::Chunk;
 use crate::model::Config;
@@ -113,12 +113,12 @@ impl Head {
         let (n, out) = (self.n, of_bias.len());
         let rows = x.len() / n;
         let (x, dy_view) = (View::new(x, rows, n), View::new(dy, rows, out));
-        multiply(ViewMut::new(&mut gradients[of_weight.clone()], out, n), dy_view.t(), x, Into::Add);
+        multiply(ViewMut::new(&mut gradients[of_weight.clone()], out, n), dy_view.t(), x, Beta::One);
         for row in dy.chunks_exact(out) {
             gradients[of_bias.clone()].iter_mut().zip(row).for_each(|(g, d)| *g += d);
         }
         let mut dx = vec![0.0; rows * n];
-        multiply(ViewMut::new(&mut dx, rows, n), dy_view, View::new(weight, out, n), Into::Replace);
+        multiply(ViewMut::new(&mut dx, rows, n), dy_view, View::new(weight, out, n), Beta::Zero);
         dx
     }
 }
@@ -135,6 +135,6 @@ fn undrop(mut d: Vec<f32>, site: Option<Site>, flags: &[u8]) -> Vec<f32> {
 fn affine(x: &[f32], rows: usize, n: usize, weight: &[f32], bias: &[f32]) -> Vec<f32> {
     let out = bias.len();
     let mut y = bias.repeat(rows);
-    multiply(ViewMut::new(&mut y, rows, out), View::new(x, rows, n), View::new(weight, out, n).t(), Into::Add);
+    multiply(ViewMut::new(&mut y, rows, out), View::new(x, rows, n), View::new(weight, out, n).t(), Beta::One);
     y
 }

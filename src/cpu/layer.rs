@@ -3,7 +3,7 @@
 use super::attention::{Attention, Queries};
 use super::dropout::{Mask, Site};
 use super::gelu;
-use super::matrix::Into;
+use super::matrix::Beta;
 use super::norm::{Norm, Normed};
 use super::pack::Chunk;
 use super::projection::{Dense, Projection};
@@ -196,9 +196,9 @@ impl Layer {
         let at = mask(pass.hidden_site(site::output(self.index)), &of.flags);
         self.norm.backward(slope, &of.normal, &of.scales, at, residual, narrow);
         let wide = room(&mut scratch.wide, kept * inner);
-        self.dense.backward(narrow, wide, Into::Replace);
+        self.dense.backward(narrow, wide, Beta::Zero);
         gelu::times(wide, &saved.slope[..kept * inner]);
-        self.intermediate.backward(wide, residual, Into::Add);
+        self.intermediate.backward(wide, residual, Beta::One);
 
         let of = &saved.after_attention;
         let at = mask(pass.hidden_site(site::attention_output(self.index)), &of.flags);
@@ -212,7 +212,7 @@ impl Layer {
         let deeper = wanted.contains(&true);
         let dcontext = room(&mut scratch.dcontext, kept * n);
         let context = &saved.context[..kept * n];
-        let to = deeper.then_some((&mut *dcontext, Into::Replace));
+        let to = deeper.then_some((&mut *dcontext, Beta::Zero));
         self.output.backward(context, pass.values, &saved.z_output, dz, to, gradients, &mut scratch.projection);
         if !deeper {
             return;
@@ -243,7 +243,7 @@ impl Layer {
                 slope[row.first * n..][..n].copy_from_slice(from);
             }
         }
-        let dx = down.then(|| (room(&mut scratch.slope, tokens * n), Into::Add));
+        let dx = down.then(|| (room(&mut scratch.slope, tokens * n), Beta::One));
         self.input.backward(x, pass.values, &saved.z, dz, dx, gradients, &mut scratch.projection);
     }
 }

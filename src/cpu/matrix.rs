@@ -71,20 +71,20 @@ impl<'a> ViewMut<'a> {
     }
 }
 
-/// What becomes of the values that are there.
+/// What the values that are there are multiplied by: BLAS's beta.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Into {
-    Replace,
-    Add,
+pub enum Beta {
+    Zero,
+    One,
 }
 
 /// `c = a b`, or `c += a b`, on this thread. Shapes that do not fit are a bug here, not of the input: they panic.
-pub fn multiply(c: ViewMut, a: View, b: View, into: Into) {
+pub fn multiply(c: ViewMut, a: View, b: View, beta: Beta) {
     assert!(a.columns == b.rows && c.rows == a.rows && c.columns == b.columns, "a product of shapes that do not fit");
     if c.rows == 0 || c.columns == 0 {
         return;
     }
-    let alpha = if into == Into::Add { 1.0 } else { 0.0 };
+    let alpha = if beta == Beta::One { 1.0 } else { 0.0 };
     #[expect(unsafe_code, reason = "gemm takes pointers")]
     // SAFETY: the constructors checked that each view's last element lies in its slice and that the elements of `c` are
     // apart; `c` is borrowed mutably, so it overlaps neither `a` nor `b`; the assertion above makes the sizes agree.
@@ -96,7 +96,7 @@ pub fn multiply(c: ViewMut, a: View, b: View, into: Into) {
             c.data.as_mut_ptr(),
             c.column_stride as isize,
             c.row_stride as isize,
-            into == Into::Add,
+            beta == Beta::One,
             a.data.as_ptr(),
             a.column_stride as isize,
             a.row_stride as isize,
@@ -138,8 +138,8 @@ mod tests {
             let a = if ta { View::strided(a, k, m, m + gap).t() } else { View::strided(a, m, k, k + gap) };
             let b = if tb { View::strided(b, n, k, k + gap).t() } else { View::strided(b, k, n, n + gap) };
             let mut found = c.to_vec();
-            let into = if add { Into::Add } else { Into::Replace };
-            multiply(ViewMut::strided(&mut found, m, n, n + gap), a, b, into);
+            let beta = if add { Beta::One } else { Beta::Zero };
+            multiply(ViewMut::strided(&mut found, m, n, n + gap), a, b, beta);
             let at = |v: &View, i: usize, j: usize| f64::from(v.data[i * v.row_stride + j * v.column_stride]);
             for i in 0..m {
                 for j in 0..n + gap {

@@ -3,7 +3,7 @@
 
 mod adapted;
 
-use super::matrix::{Into, View, ViewMut, multiply};
+use super::matrix::{Beta, View, ViewMut, multiply};
 use super::workspace::room;
 use crate::adapter::Form;
 use crate::model::ModelError;
@@ -34,14 +34,14 @@ impl Dense {
     pub fn forward(&self, x: &[f32], y: &mut [f32]) {
         let rows = x.len() / self.input;
         let x = View::new(x, rows, self.input);
-        multiply(ViewMut::new(y, rows, self.bias.len()), x, self.view().t(), Into::Replace);
+        multiply(ViewMut::new(y, rows, self.bias.len()), x, self.view().t(), Beta::Zero);
     }
 
     /// dx = dy W, or dx += dy W.
-    pub fn backward(&self, dy: &[f32], dx: &mut [f32], into: Into) {
+    pub fn backward(&self, dy: &[f32], dx: &mut [f32], beta: Beta) {
         let rows = dx.len() / self.input;
         let dy = View::new(dy, rows, self.bias.len());
-        multiply(ViewMut::new(dx, rows, self.input), dy, self.view(), into);
+        multiply(ViewMut::new(dx, rows, self.input), dy, self.view(), beta);
     }
 }
 
@@ -126,7 +126,7 @@ impl Projection {
             ViewMut::new(z, tokens, width),
             View::new(x, tokens, n),
             View::new(&self.stacked, width, n).t(),
-            Into::Replace,
+            Beta::Zero,
         );
         for (i, part) in self.parts.iter().enumerate() {
             let out = adapted::Columns { first: i * n, stride: self.outputs() };
@@ -147,7 +147,7 @@ impl Projection {
         values: &[f32],
         z: &[f32],
         dz: &mut [f32],
-        dx: Option<(&mut [f32], Into)>,
+        dx: Option<(&mut [f32], Beta)>,
         gradients: &mut [f32],
         scratch: &mut Scratch,
     ) {
@@ -162,9 +162,9 @@ impl Projection {
                 }
             }
         }
-        if let Some((dx, into)) = dx {
+        if let Some((dx, beta)) = dx {
             let dz = View::new(dz, tokens, width);
-            multiply(ViewMut::new(dx, tokens, n), dz, View::new(&self.stacked, width, n), into);
+            multiply(ViewMut::new(dx, tokens, n), dz, View::new(&self.stacked, width, n), beta);
         }
     }
 }

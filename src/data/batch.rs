@@ -66,11 +66,20 @@ impl Dataset {
         &self.labels
     }
 
-    /// Indices of all rows, shortest first: batches of neighbours waste little padding.
-    pub fn by_length(&self) -> Vec<usize> {
+    /// Indices of all rows, shortest first, in batches of at most `tokens` tokens with their pads: neighbours of like
+    /// length waste little. A longer row stands alone.
+    pub fn by_length(&self, tokens: usize) -> Vec<Vec<usize>> {
+        let len = |i: usize| self.rows[i].ids.len();
         let mut order: Vec<usize> = (0..self.rows.len()).collect();
-        order.sort_by_key(|&i| self.rows[i].ids.len());
-        order
+        order.sort_by_key(|&i| len(i));
+        let mut batches: Vec<Vec<usize>> = Vec::new();
+        for i in order {
+            match batches.last_mut() {
+                Some(batch) if (batch.len() + 1) * len(i) <= tokens => batch.push(i),
+                _ => batches.push(vec![i]),
+            }
+        }
+        batches
     }
 
     /// The rows at `indices` as one batch.

@@ -8,6 +8,7 @@ use super::real::Real;
 use crate::data::Batch;
 use crate::random::Stream;
 use candle_core::{Device, Result, Tensor};
+use candle_nn::{Embedding, Module};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -126,9 +127,9 @@ struct Layer {
 /// An encoder over tensors that someone else holds: a variable that is set anew changes the next forward pass.
 pub struct Encoder<T> {
     config: Config,
-    word: Tensor,
-    position: Tensor,
-    token_type: Tensor,
+    word: Embedding,
+    position: Embedding,
+    token_type: Embedding,
     norm: Norm,
     layers: Vec<Layer>,
     float: PhantomData<T>,
@@ -144,6 +145,9 @@ impl<T: Real> Encoder<T> {
         };
         let linear = |path: String, adapter: Option<Adapter>| -> Result<Linear> {
             Ok(Linear::new(at(format!("{path}.weight"))?, at(format!("{path}.bias"))?, adapter))
+        };
+        let table = |name: &str| -> Result<Embedding> {
+            Ok(Embedding::new(at(format!("embeddings.{name}_embeddings.weight"))?, config.hidden_size))
         };
         let layers = (0..config.num_hidden_layers)
             .map(|i| {
@@ -162,9 +166,9 @@ impl<T: Real> Encoder<T> {
             .collect::<Result<_>>()?;
         Ok(Self {
             config: config.clone(),
-            word: at("embeddings.word_embeddings.weight".into())?,
-            position: at("embeddings.position_embeddings.weight".into())?,
-            token_type: at("embeddings.token_type_embeddings.weight".into())?,
+            word: table("word")?,
+            position: table("position")?,
+            token_type: table("token_type")?,
             norm: norm("embeddings.LayerNorm".into())?,
             layers,
             float: PhantomData,
@@ -180,7 +184,7 @@ impl<T: Real> Encoder<T> {
         check(&self.config, batch)?;
         let (rows, width, n) = (batch.rows, batch.width, self.config.hidden_size);
         let positions = position_ids(&self.config, &batch.ids, width);
-        let look = |table: &Tensor, ids: &[u32]| table.index_select(&Tensor::new(ids, &Device::Cpu)?, 0);
+        let look = |table: &Embedding, ids: &[u32]| table.forward(&Tensor::new(ids, &Device::Cpu)?);
         let sum = ((look(&self.word, &batch.ids)? + look(&self.token_type, &batch.type_ids)?)?
             + look(&self.position, &positions)?)?;
         let mut x = self.norm.forward::<T>(&sum)?;

@@ -3,12 +3,12 @@
 use super::ModelError;
 use super::config::{Config, Family};
 use super::encoder::{Adapt, Dropout, Encoder, Get, site};
-use super::linear::Linear;
 use super::real::Real;
 use super::weights::Weights;
 use crate::adapter::Init;
 use crate::data::Batch;
 use candle_core::{Result, Tensor};
+use candle_nn::{Linear, Module};
 
 /// Standard deviation of a new head's weights: transformers' `initializer_range`.
 const INITIALIZER_RANGE: f64 = 0.02;
@@ -50,7 +50,7 @@ impl<T: Real> Classifier<T> {
     /// Takes every tensor by its Hugging Face name.
     pub fn new(config: &Config, outputs: usize, get: &Get, adapt: &Adapt) -> Result<Self> {
         let tensors = config.head_shapes(outputs).iter().map(|(name, _)| get(name)).collect::<Result<Vec<_>>>()?;
-        let linear = |i: usize| Linear::new(tensors[i].clone(), tensors[i + 1].clone(), None);
+        let linear = |i: usize| Linear::new(tensors[i].clone(), Some(tensors[i + 1].clone()));
         Ok(Self { encoder: Encoder::new(config, get, adapt)?, dense: linear(0), out: linear(2) })
     }
 
@@ -68,10 +68,10 @@ impl<T: Real> Classifier<T> {
         if let (Family::Roberta, Some(d)) = (config.family, dropout) {
             x = d.apply::<T>(x, d.classifier, site::head_input(config.num_hidden_layers))?;
         }
-        x = self.dense.forward::<T>(&x)?.tanh()?;
+        x = self.dense.forward(&x)?.tanh()?;
         if let Some(d) = dropout {
             x = d.apply::<T>(x, d.classifier, site::head_output(config.num_hidden_layers))?;
         }
-        Ok(self.out.forward::<T>(&x)?)
+        Ok(self.out.forward(&x)?)
     }
 }

@@ -13,20 +13,26 @@ pub struct Scores {
     pub logits: Vec<Vec<f64>>,
 }
 
-/// Runs `data` through `backend` in batches of rows of like length.
+/// Tokens of a batch: enough that threads seldom wait for one another, few enough that activations stay small.
+const BATCH_TOKENS: usize = 1 << 13;
+
+/// Runs `data` through `backend` in batches of rows of like length; `progress` hears how many rows of all are done.
 pub fn evaluate(
     backend: &mut dyn Backend,
     task: &dyn Task,
     data: &Dataset,
-    batch_size: usize,
     pad_id: u32,
+    progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Scores, BackendError> {
     let mut logits = vec![Vec::new(); data.len()];
-    for indices in data.by_length().chunks(batch_size.max(1)) {
-        let out = backend.logits(&data.batch(indices, pad_id))?;
+    let mut done = 0;
+    for indices in data.by_length(BATCH_TOKENS) {
+        let out = backend.logits(&data.batch(&indices, pad_id))?;
         for (row, values) in indices.iter().zip(out) {
             logits[*row] = values;
         }
+        done += indices.len();
+        progress(done, data.len());
     }
     Ok(score(task, data.labels(), logits))
 }

@@ -3,7 +3,7 @@
 
 use crate::adapter::{Factor, Form};
 use crate::cpu::lane::sum2;
-use crate::cpu::matrix::{Into, View, ViewMut, multiply};
+use crate::cpu::matrix::{Beta, View, ViewMut, multiply};
 use crate::train::BackendError;
 use crate::train::parameters::Parameters;
 use multiversion::multiversion;
@@ -141,15 +141,15 @@ impl Adapted {
         }
         // dy U, then everything between the factors.
         let dy = View::strided(&dz[from.first..], tokens, n, stride);
-        multiply(ViewMut::new(inner, tokens, rank), dy, View::new(&self.u_rows, rank, n).t(), Into::Replace);
+        multiply(ViewMut::new(inner, tokens, rank), dy, View::new(&self.u_rows, rank, n).t(), Beta::Zero);
         let dd = self.d.clone().map_or(&mut [][..], |d| &mut gradients[d]);
         between(z, self.column, stride, self.d(values), self.scaling, dz, inner, dd);
         // `inner` now holds s d.(V^T x).
         let dy = View::strided(&dz[from.first..], tokens, n, stride);
         let inner = View::new(inner, tokens, rank);
-        multiply(self.u.view_mut(gradients, n, rank), dy.t(), inner, Into::Add);
+        multiply(self.u.view_mut(gradients, n, rank), dy.t(), inner, Beta::One);
         let dh = View::strided(&dz[self.column..], tokens, rank, stride);
-        multiply(self.v.view_mut(gradients, n, rank), View::new(x, tokens, n).t(), dh, Into::Add);
+        multiply(self.v.view_mut(gradients, n, rank), View::new(x, tokens, n).t(), dh, Beta::One);
     }
 
     /// Turns dy into the gradient of W0 x: c.dy.

@@ -166,19 +166,23 @@ impl RunScreen {
 
     fn draw_log(&self, frame: &mut Frame, area: Rect, scene: &Scene, detail: &RunDetail) {
         let height = area.height as usize;
-        let end = detail.log.len().saturating_sub(self.log_up.min(detail.log.len().saturating_sub(height)));
-        let lines: Vec<Line> = detail.log[end.saturating_sub(height)..end]
+        // The newest lines that can be seen: each takes one row or more.
+        let lines: Vec<Line> = detail.log[detail.log.len().saturating_sub(height + self.log_up)..]
             .iter()
-            .map(|l| {
+            .flat_map(|l| {
                 let style = match l.level {
                     Level::Error => scene.theme.error(),
                     Level::Warn => scene.theme.warning(),
                     Level::Info => ratatui::style::Style::new(),
                 };
-                Line::styled(harmless(&l.text), style)
+                let options = textwrap::Options::new(area.width.max(8).into()).subsequent_indent("  ");
+                let text = harmless(&l.text);
+                let rows = textwrap::wrap(&text, options);
+                rows.into_iter().map(|row| Line::styled(row.into_owned(), style)).collect::<Vec<_>>()
             })
             .collect();
-        frame.render_widget(Paragraph::new(lines), area);
+        let end = lines.len() - self.log_up.min(lines.len().saturating_sub(height));
+        frame.render_widget(Paragraph::new(lines[end.saturating_sub(height)..end].to_vec()), area);
     }
 }
 

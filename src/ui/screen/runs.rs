@@ -7,7 +7,7 @@ use crate::record::RunSummary;
 use crate::ui::action::Action;
 use crate::ui::filter::Filter;
 use crate::ui::plot;
-use crate::ui::text::{duration, fit, harmless, number};
+use crate::ui::text::{duration, harmless, number};
 use crate::ui::theme::Theme;
 use crate::view::{Interest, Request, View};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -315,19 +315,15 @@ fn welcome(frame: &mut Frame, area: Rect, theme: &Theme) {
     let text = vec![
         Line::styled("No runs yet.", theme.title()),
         Line::raw(""),
-        key("enter", "start the demo: SymLoRA and LoRA on SST-2 (10 epochs, lr 5e-3, batch 32), then on the other"),
-        Line::raw("         seven GLUE tasks (3 epochs each), with a small embedded encoder and embedded rows"),
+        key("enter", "start the demo: SymLoRA and LoRA on SST-2 (10 epochs), then on the"),
+        key("", "other seven GLUE tasks (3 epochs), with an embedded encoder and rows;"),
+        key("", "two or three minutes on two cores"),
         key("a", "launch a run of your own"),
         key("4", "Figure 1, filling as the demo's runs end"),
         key("?", "all keys"),
         Line::raw(""),
-        Line::styled(
-            fit(
-                "The demo shows the program at work on any machine; its scores are not GLUE scores. For science, use roberta-base.",
-                300,
-            ),
-            theme.faint(),
-        ),
+        Line::styled("The demo shows the program at work on any machine; its scores are not GLUE", theme.faint()),
+        Line::styled("scores. For science, give a real model: --model FOLDER of roberta-base.", theme.faint()),
     ];
     let block = Block::bordered().title(Span::styled(" Welcome to eigenscope ", theme.title()));
     frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: false }).block(block), area);
