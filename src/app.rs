@@ -5,7 +5,7 @@ mod port;
 
 use crate::cli::Answer;
 use crate::config;
-use crate::engine::{DEVICES, Engine};
+use crate::engine::Engine;
 use crate::store::Store;
 use crate::ui::{self, Choices, Colours};
 use anyhow::Context;
@@ -36,14 +36,15 @@ fn terminal(runs: &Path) -> anyhow::Result<u8> {
     }
     let store = Store::open(runs)?;
     config::start_log(runs).with_context(|| format!("cannot write a log in {}", runs.display()))?;
-    let engine = Arc::new(Engine::start(store.handle(), DEVICES).context("cannot start the worker threads")?);
+    let devices = crate::job::devices();
+    let engine = Arc::new(Engine::start(store.handle(), &devices).context("cannot start the worker threads")?);
     let port = AppPort::start(&store, engine.clone(), runs)?;
     // A closed terminal or a polite kill saves what runs, as quitting does.
     let asked_to_end = Arc::new(AtomicBool::new(false));
     for signal in [SIGHUP, SIGTERM] {
         signal_hook::flag::register(signal, asked_to_end.clone()).context("cannot listen for signals")?;
     }
-    let ended = ui::run(&port, &choices(), Colours::from_environment(), &asked_to_end);
+    let ended = ui::run(&port, &choices(devices), Colours::from_environment(), &asked_to_end);
     drop(port);
     let active = engine.active();
     if !active.is_empty() {
@@ -54,9 +55,9 @@ fn terminal(runs: &Path) -> anyhow::Result<u8> {
     Ok(0)
 }
 
-fn choices() -> Choices {
+fn choices(devices: Vec<String>) -> Choices {
     let methods = crate::adapter::ALL.iter().map(|m| m.id()).collect();
-    Choices { tasks: crate::task::ids(), methods, devices: DEVICES.to_vec() }
+    Choices { tasks: crate::task::ids(), methods, devices }
 }
 
 /// Times of the screens on generated runs, without training anything.
@@ -74,7 +75,7 @@ fn measure_screens_in(folder: &Path, runs: u64, points: u64) -> anyhow::Result<s
     let store = Store::open(folder)?;
     let engine = Arc::new(Engine::start(store.handle(), &[]).context("cannot start the engine")?);
     let port = AppPort::start(&store, engine, folder)?;
-    let mut timings = ui::measure(&port, &choices(), start)?;
+    let mut timings = ui::measure(&port, &choices(crate::job::devices()), start)?;
     timings.keys.sort();
     let p95 = timings.keys[timings.keys.len() * 95 / 100];
     let ms = |d: Duration| (d.as_secs_f64() * 1e5).round() / 1e2;

@@ -24,6 +24,12 @@ pub fn start_log(runs: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Folder of what can be made again: compiled kernels and the like.
+pub fn cache_folder() -> PathBuf {
+    use etcetera::AppStrategy;
+    strategy().map_or_else(|| std::env::temp_dir().join("eigenscope"), |xdg| xdg.cache_dir())
+}
+
 fn choose(flag: Option<&Path>, environment: Option<PathBuf>, local: &Path, data_home: PathBuf) -> PathBuf {
     if let Some(folder) = flag {
         return folder.to_path_buf();
@@ -32,10 +38,18 @@ fn choose(flag: Option<&Path>, environment: Option<PathBuf>, local: &Path, data_
 }
 
 fn data_home() -> PathBuf {
-    use etcetera::{AppStrategy, AppStrategyArgs, app_strategy::Xdg};
-    let names =
-        AppStrategyArgs { top_level_domain: "org".into(), author: String::new(), app_name: "eigenscope".into() };
-    Xdg::new(names).map(|xdg| xdg.data_dir()).unwrap_or_else(|_| PathBuf::from(".eigenscope"))
+    use etcetera::AppStrategy;
+    strategy().map_or_else(|| PathBuf::from(".eigenscope"), |xdg| xdg.data_dir())
+}
+
+/// XDG's folders on every system; `None` without a home.
+fn strategy() -> Option<etcetera::app_strategy::Xdg> {
+    let names = etcetera::AppStrategyArgs {
+        top_level_domain: "org".into(),
+        author: String::new(),
+        app_name: "eigenscope".into(),
+    };
+    etcetera::app_strategy::Xdg::new(names).ok()
 }
 
 #[cfg(test)]

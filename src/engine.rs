@@ -14,9 +14,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-/// Devices that can train here.
-pub const DEVICES: &[&str] = &["cpu"];
-
 /// The runs that this process trains now.
 type Active = Arc<Mutex<HashMap<RunId, Arc<Signals>>>>;
 
@@ -31,23 +28,23 @@ pub struct Engine {
 
 impl Engine {
     /// Starts one worker for each of `devices`, for all runs of the queue.
-    pub fn start(store: StoreHandle, devices: &[&str]) -> std::io::Result<Self> {
+    pub fn start(store: StoreHandle, devices: &[String]) -> std::io::Result<Self> {
         Self::launch(store, devices, None)
     }
 
     /// The same for the runs `only`.
-    pub fn start_only(store: StoreHandle, devices: &[&str], only: &[RunId]) -> std::io::Result<Self> {
+    pub fn start_only(store: StoreHandle, devices: &[String], only: &[RunId]) -> std::io::Result<Self> {
         Self::launch(store, devices, Some(only.to_vec()))
     }
 
-    fn launch(store: StoreHandle, devices: &[&str], only: Option<Vec<RunId>>) -> std::io::Result<Self> {
+    fn launch(store: StoreHandle, devices: &[String], only: Option<Vec<RunId>>) -> std::io::Result<Self> {
         let active = Active::default();
         let closing = Arc::new(AtomicBool::new(false));
         let mut engine = Self { store, active, closing, wake: Vec::new(), workers: Vec::new() };
         for device in devices {
             let (wake, woken): (Sender<()>, Receiver<()>) = bounded(1);
             let worker = worker::Worker {
-                device: (*device).to_string(),
+                device: device.clone(),
                 only: only.clone(),
                 store: engine.store.clone(),
                 active: engine.active.clone(),

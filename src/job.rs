@@ -1,19 +1,19 @@
 //! From a spec to something that can be trained, evaluated, inspected or timed. Knows files and models, not threads.
 
+mod device;
 mod inspect;
 mod timing;
 
+pub use device::{backend, devices};
 pub use inspect::{InspectError, Inspection, inspect};
 pub use timing::{Timing, time_steps};
 
 use crate::adapter;
-use crate::cpu::Cpu;
 use crate::data::{self, Dataset, Source, Split, Tokenizer};
 use crate::event::{Level, RunEvent, RunFacts};
 use crate::model::{Checkpoint, ModelSource};
 use crate::spec::RunSpec;
-use crate::task::{self, LabelKind, Task};
-use crate::train::autograd::Autograd;
+use crate::task::{self, Task};
 use crate::train::checkpoint::{self, CheckpointError, Position};
 use crate::train::fit::{Fit, Sink, step_counts};
 use crate::train::{Backend, BackendError, Outcome, Part, Signal, TrainError, evaluate};
@@ -32,8 +32,6 @@ pub enum JobError {
     Data(#[from] crate::data::DataError),
     #[error(transparent)]
     Model(#[from] crate::model::ModelError),
-    #[error("device: found {0:?}, expected cpu")]
-    Device(String),
     #[error("max_length: found {wanted}, expected at most {most}, which is all that {model} takes")]
     TooLong { wanted: usize, most: usize, model: String },
     #[error("threads: {0}")]
@@ -76,7 +74,7 @@ pub fn check(spec: &RunSpec) -> Result<(), JobError> {
     spec.validate()?;
     let task = task::find(&spec.task)?;
     let method = adapter::find(&spec.method)?;
-    check_device(spec)?;
+    device::check(spec)?;
     let config = ModelSource::resolve(&spec.model)?.config()?;
     let n = config.hidden_size;
     for target in &spec.targets {
@@ -93,23 +91,8 @@ pub fn check(spec: &RunSpec) -> Result<(), JobError> {
     Ok(())
 }
 
-fn check_device(spec: &RunSpec) -> Result<(), JobError> {
-    if spec.device == "cpu" { Ok(()) } else { Err(JobError::Device(spec.device.clone())) }
-}
-
 fn source(spec: &RunSpec) -> Source {
     if spec.data.is_empty() { Source::Embedded } else { Source::Folder(spec.data.clone().into()) }
-}
-
-/// The backend for `spec`'s device.
-pub fn backend(spec: &RunSpec, model: &Checkpoint, task: &dyn Task) -> Result<Box<dyn Backend>, JobError> {
-    check_device(spec)?;
-    let regression = matches!(task.labels(), LabelKind::Score { .. });
-    if Cpu::trains(adapter::find(&spec.method)?) {
-        Ok(Box::new(Cpu::new(model, spec, task.outputs(), regression)?))
-    } else {
-        Ok(Box::new(Autograd::<f32>::new(model, spec, task.outputs(), regression)?))
-    }
 }
 
 /// Loads, trains, and ends when the run is done or asked to end. Runs on the asked number of threads.

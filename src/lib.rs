@@ -5,7 +5,7 @@
 //! | layer | modules |
 //! |---|---|
 //! | 0 words | [`event`], [`record`], [`spec`], [`config`] |
-//! | 1 mathematics | [`random`], [`metric`], [`stats`], [`task`], [`data`], [`adapter`], [`model`], [`analysis`], [`train`], [`cpu`], [`job`] |
+//! | 1 mathematics | [`random`], [`metric`], [`stats`], [`task`], [`data`], [`adapter`], [`model`], [`analysis`], [`train`], [`cpu`], [`cuda`], [`job`] |
 //! | 2 memory | [`store`] |
 //! | 3 motion | [`engine`] |
 //! | 4 meaning | [`view`], [`figure`], [`chart`] |
@@ -21,6 +21,7 @@ pub mod config;
 pub mod adapter;
 pub mod analysis;
 pub mod cpu;
+pub mod cuda;
 pub mod data;
 pub mod job;
 pub mod metric;

@@ -7,6 +7,7 @@ pub mod head;
 pub mod linear;
 pub mod ops;
 pub mod real;
+pub mod shape;
 pub mod weights;
 
 pub use config::Config;

@@ -13,6 +13,9 @@ use thiserror::Error;
 /// Matrices of an encoder layer's attention that can carry an adapter.
 pub const TARGETS: [&str; 4] = ["query", "key", "value", "output"];
 
+/// What a GPU can multiply in; trained values and sums are f32 in all of them.
+pub const PRECISIONS: [&str; 3] = ["f32", "tf32", "bf16"];
+
 /// One training run. Field names are those of the TOML file and, with `-` for `_`, of the flags.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -48,6 +51,8 @@ pub struct RunSpec {
     /// Use at most this many training rows; 0 means all.
     pub train_rows: usize,
     pub device: String,
+    /// f32, tf32 or bf16: what a GPU multiplies in. The CPU trains in f32.
+    pub precision: String,
     /// Threads of the mathematics; 0 means all cores.
     pub threads: usize,
 }
@@ -77,6 +82,7 @@ impl Default for RunSpec {
             norms_every: 10,
             train_rows: 0,
             device: "cpu".into(),
+            precision: "f32".into(),
             threads: 0,
         }
     }

@@ -7,6 +7,7 @@ pub mod fit;
 pub mod loss;
 pub mod norms;
 pub mod optim;
+pub mod pack;
 pub mod parameters;
 pub mod schedule;
 pub mod trained;
@@ -58,6 +59,21 @@ pub struct State {
     pub second: Vec<NamedTensor>,
 }
 
+/// What one step says of itself.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepReport {
+    /// Mean loss of the batch before the update.
+    pub loss: f64,
+    /// L2 norm over all gradients before clipping.
+    pub grad_norm: f64,
+}
+
+impl StepReport {
+    pub fn is_finite(&self) -> bool {
+        self.loss.is_finite() && self.grad_norm.is_finite()
+    }
+}
+
 /// All that the loop knows of a device.
 pub trait Backend {
     /// What it is called in a run's environment and log.
@@ -69,6 +85,12 @@ pub trait Backend {
     fn load(&mut self, tensors: &[NamedTensor]) -> Result<(), BackendError>;
     /// Clips, applies one AdamW update at learning rate `lr` and returns the gradient norm before clipping.
     fn update(&mut self, lr: f64) -> Result<f64, BackendError>;
+    /// Loss and gradients of the batch and, where the loss is finite, the update: one step of training.
+    fn step(&mut self, batch: &Batch, step: u64, lr: f64) -> Result<StepReport, BackendError> {
+        let loss = self.loss_and_gradients(batch, step)?;
+        let grad_norm = if loss.is_finite() { self.update(lr)? } else { f64::NAN };
+        Ok(StepReport { loss, grad_norm })
+    }
     /// Logits [rows][outputs] without dropout.
     fn logits(&mut self, batch: &Batch) -> Result<Vec<Vec<f64>>, BackendError>;
     /// Gradients kept by `loss_and_gradients`, in the order of `parameters`.
@@ -98,6 +120,8 @@ pub enum BackendError {
     Adapter(#[from] AdapterError),
     #[error(transparent)]
     Analysis(#[from] AnalysisError),
+    #[error(transparent)]
+    Device(Box<dyn std::error::Error + Send + Sync>),
     #[error("batch: found {found}, expected {expected}")]
     Batch { found: String, expected: String },
 }

@@ -48,7 +48,7 @@ pub enum UiError {
 pub struct Choices {
     pub tasks: Vec<&'static str>,
     pub methods: Vec<&'static str>,
-    pub devices: Vec<&'static str>,
+    pub devices: Vec<String>,
 }
 
 /// The screens and what they share, without a terminal: driven by events, drawn into any buffer.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// Modules of each layer, lowest first; a module imports from its own layer or a lower one.
 const LAYERS: &[&[&str]] = &[
     &["event", "record", "spec", "config"],
-    &["random", "metric", "stats", "task", "data", "adapter", "model", "analysis", "train", "cpu", "job"],
+    &["random", "metric", "stats", "task", "data", "adapter", "model", "analysis", "train", "cpu", "cuda", "job"],
     &["store"],
     &["engine"],
     &["figure", "view", "chart"],
@@ -26,20 +26,22 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("data", &["adapter", "model", "analysis", "train"]),
     ("adapter", &["data", "model", "analysis", "train"]),
     ("analysis", &["model", "train"]),
-    ("model", &["train", "cpu", "job"]),
-    ("train", &["cpu", "job"]),
-    ("cpu", &["job"]),
-    ("store", &["config", "train", "cpu", "job", "task", "model", "data", "adapter"]),
+    ("model", &["train", "cpu", "cuda", "job"]),
+    ("train", &["cpu", "cuda", "job"]),
+    ("cpu", &["cuda", "job"]),
+    ("cuda", &["cpu", "job"]),
+    ("store", &["config", "train", "cpu", "cuda", "job", "task", "model", "data", "adapter"]),
     ("figure", &["view", "chart", "store", "engine"]),
-    ("view", &["store", "engine", "train", "cpu", "job", "model", "data", "chart"]),
-    ("chart", &["store", "engine", "train", "cpu", "job", "model", "data"]),
-    ("ui", &["cli", "store", "engine", "train", "cpu", "job", "model"]),
+    ("view", &["store", "engine", "train", "cpu", "cuda", "job", "model", "data", "chart"]),
+    ("chart", &["store", "engine", "train", "cpu", "cuda", "job", "model", "data"]),
+    ("ui", &["cli", "store", "engine", "train", "cpu", "cuda", "job", "model"]),
     ("export", &["ui", "cli"]),
 ];
 
 /// Foreign crates with one owner each.
 const OWNERS: &[(&str, &[&str])] = &[
     ("rusqlite", &["store"]),
+    ("cudarc", &["cuda"]),
     ("candle_core", &["model", "train"]),
     ("candle_nn", &["model", "train"]),
     ("ratatui", &["ui"]),

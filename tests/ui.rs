@@ -141,7 +141,7 @@ fn view() -> View {
 }
 
 fn choices() -> Choices {
-    Choices { tasks: vec!["cola", "sst-2"], methods: vec!["symlora", "lora", "full"], devices: vec!["cpu"] }
+    Choices { tasks: vec!["cola", "sst-2"], methods: vec!["symlora", "lora", "full"], devices: vec!["cpu".into()] }
 }
 
 fn key(text: &str) -> Event {

@@ -2,6 +2,7 @@
 
 use super::{Answer, Globals, Subcommand, code, print_members};
 use crate::job;
+use crate::model::shape;
 use crate::spec::RunSpec;
 use clap::{Arg, ArgMatches, Command, value_parser};
 use serde_json::json;
@@ -26,7 +27,16 @@ impl Subcommand for Bench {
             .about("One training step on full rows: forward, backward, clip, AdamW")
             .arg(text("method", "symlora", "adapter method"))
             .arg(text("model", "mini-roberta", "mini-roberta or a Hugging Face folder"))
+            .arg(
+                Arg::new("model-shape")
+                    .long("model-shape")
+                    .value_name("NAME")
+                    .value_parser(shape::NAMES)
+                    .conflicts_with("model")
+                    .help("a published model's sizes with random weights, instead of --model"),
+            )
             .arg(text("device", "cpu", "device that trains"))
+            .arg(text("precision", "f32", "what a GPU multiplies in: f32, tf32 or bf16"))
             .arg(number("batch", "32", "rows"))
             .arg(number("seq", "64", "tokens in each row"))
             .arg(number("steps", "30", "measured steps, after 5 for warming up"))
@@ -70,18 +80,22 @@ fn step(matches: &ArgMatches) -> anyhow::Result<serde_json::Value> {
         method: text("method"),
         model: text("model"),
         device: text("device"),
+        precision: text("precision"),
         batch_size: number("batch"),
         max_length: number("seq"),
         threads: number("threads"),
         ..RunSpec::default()
     };
+    spec.validate()?;
+    let shape = matches.get_one::<String>("model-shape").map(String::as_str);
     let start = Instant::now();
-    let mut times = job::time_steps(&spec, number("steps"), &start)?;
+    let mut times = job::time_steps(&spec, shape, number("steps"), &start)?;
     let first = times.first_ms;
     times.steps_ms.sort_by(f64::total_cmp);
     let at = |share: f64| times.steps_ms[((times.steps_ms.len() - 1) as f64 * share).round() as usize];
     Ok(json!({
         "method": spec.method, "device": spec.device, "batch": spec.batch_size, "seq": spec.max_length,
-        "median_ms": at(0.5), "p10_ms": at(0.1), "p90_ms": at(0.9), "first_step_ms": first,
+        "precision": spec.precision, "model": shape.unwrap_or(&spec.model),
+        "samples_per_s": spec.batch_size as f64 / at(0.5) * 1e3, "median_ms": at(0.5), "p10_ms": at(0.1), "p90_ms": at(0.9), "first_step_ms": first,
     }))
 }

@@ -1,7 +1,8 @@
 //! `doctor`: what this machine offers and whether the store is sound.
 
 use super::{Answer, Globals, Subcommand, code, print_json};
-use crate::engine::DEVICES;
+use crate::cuda;
+use crate::job;
 use crate::store::{self, Store};
 use clap::{ArgMatches, Command};
 use serde_json::json;
@@ -18,14 +19,29 @@ impl Subcommand for Doctor {
         let opened = Store::open(&globals.runs).and_then(|s| s.reader()?.integrity());
         let sound = opened.as_deref().is_ok_and(|report| report == "ok");
         let integrity = opened.unwrap_or_else(|e| e.to_string());
+        let devices = job::devices();
+        let cards = cuda::cards();
         if globals.json {
+            let cards_json: Vec<_> = cards
+                .iter()
+                .flatten()
+                .map(|c| json!({ "id": c.id, "name": c.name, "memory_mib": c.memory >> 20 }))
+                .collect();
+            let missing = cards.as_ref().err().map(ToString::to_string);
             print_json(&json!({
-                "version": env!("CARGO_PKG_VERSION"), "devices": DEVICES, "threads": threads,
+                "version": env!("CARGO_PKG_VERSION"), "devices": devices, "threads": threads,
+                "gpus": cards_json, "gpu_missing": missing,
                 "sqlite": store::sqlite_version(), "runs": globals.runs, "integrity": integrity, "sound": sound,
             }))?;
         } else {
             println!("eigenscope {}", env!("CARGO_PKG_VERSION"));
-            println!("devices    {} ({threads} threads)", DEVICES.join(", "));
+            println!("devices    {} ({threads} threads)", devices.join(", "));
+            match &cards {
+                Ok(cards) => {
+                    cards.iter().for_each(|c| println!("gpu        {} {} {} MiB", c.id, c.name, c.memory >> 20))
+                }
+                Err(error) => println!("gpu        {error}"),
+            }
             println!("sqlite     {}", store::sqlite_version());
             println!("runs       {}", globals.runs.display());
             println!("integrity  {integrity}");

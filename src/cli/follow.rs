@@ -1,7 +1,7 @@
 //! Queues runs, trains them in this process and reports on stderr until all have ended.
 
 use super::{Globals, code, print_json, runs};
-use crate::engine::{DEVICES, Engine};
+use crate::engine::Engine;
 use crate::event::{RunId, Status};
 use crate::job;
 use crate::record::RunSummary;
@@ -55,7 +55,8 @@ pub fn work(store: &Store, ids: &[RunId]) -> anyhow::Result<u8> {
         signal_hook::flag::register(signal, asked_to_end.clone()).context("cannot listen for signals")?;
     }
     crate::config::start_log(store.handle().dir()).context("cannot write a log in the runs folder")?;
-    let mut engine = Engine::start_only(store.handle(), DEVICES, ids).context("cannot start the worker threads")?;
+    let mut engine =
+        Engine::start_only(store.handle(), &crate::job::devices(), ids).context("cannot start the worker threads")?;
     let mut reader = store.reader()?;
     let mut progress = Progress::default();
     loop {

@@ -4,8 +4,8 @@
 use super::dropout::Site;
 use super::lane::{exp, largest, sum, sum2};
 use super::matrix::{Beta, View, ViewMut, multiply};
-use super::pack::{Chunk, Row, padded};
 use super::workspace::room;
+use crate::train::pack::{Chunk, Row, padded};
 use multiversion::multiversion;
 
 /// Which queries are computed.

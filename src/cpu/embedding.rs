@@ -2,10 +2,10 @@
 
 use super::dropout::Site;
 use super::norm::{Norm, dropped};
-use super::pack::Chunk;
 use super::workspace::{Scratch, room};
 use crate::model::encoder::{Dropout, site};
 use crate::model::{Checkpoint, ModelError};
+use crate::train::pack::Chunk;
 
 pub struct Embedding {
     n: usize,

@@ -3,11 +3,11 @@
 use super::dropout::Site;
 use super::matrix::{Beta, View, ViewMut, multiply};
 use super::norm::dropped;
-use super::pack::Chunk;
 use crate::model::Config;
 use crate::model::config::Family;
 use crate::model::encoder::{Dropout, site};
 use crate::train::BackendError;
+use crate::train::pack::Chunk;
 use crate::train::parameters::Parameters;
 use std::ops::Range;
 

@@ -5,13 +5,13 @@ use super::dropout::{Mask, Site};
 use super::gelu;
 use super::matrix::Beta;
 use super::norm::{Norm, Normed};
-use super::pack::Chunk;
 use super::projection::{Dense, Projection};
 use super::workspace::{self, Activations, Scratch, room};
 use crate::adapter::{Form, module_path};
 use crate::model::Checkpoint;
 use crate::model::encoder::{Dropout, site};
 use crate::train::BackendError;
+use crate::train::pack::Chunk;
 use crate::train::parameters::Parameters;
 
 /// Weights of one layer.

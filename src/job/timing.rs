@@ -2,6 +2,7 @@
 
 use super::{JobError, ModelSource, backend, check};
 use crate::data::{Batch, Labels};
+use crate::model::shape;
 use crate::random::Stream;
 use crate::spec::RunSpec;
 use crate::task;
@@ -20,14 +21,18 @@ pub struct Timing {
 }
 
 /// Runs steps of `spec.batch_size` rows of exactly `spec.max_length` random tokens.
-pub fn time_steps(spec: &RunSpec, steps: usize, start: &Instant) -> Result<Timing, JobError> {
-    check(spec)?;
+/// On a model of the shape `shape` with random weights where one is named.
+pub fn time_steps(spec: &RunSpec, shape: Option<&str>, steps: usize, start: &Instant) -> Result<Timing, JobError> {
+    let shaped = shape.and_then(shape::random);
+    if shaped.is_none() {
+        check(spec)?;
+    }
     let threads = rayon::ThreadPoolBuilder::new()
         .num_threads(spec.threads)
         .build()
         .map_err(|e| JobError::Threads(e.to_string()))?;
     threads.install(|| {
-        let model = ModelSource::resolve(&spec.model)?.load()?;
+        let model = shaped.unwrap_or_else(|| ModelSource::resolve(&spec.model)?.load())?;
         let task = task::find(&spec.task)?;
         let mut backend = backend(spec, &model, task)?;
         let (rows, width) = (spec.batch_size, spec.max_length);
@@ -45,8 +50,7 @@ pub fn time_steps(spec: &RunSpec, steps: usize, start: &Instant) -> Result<Timin
         let mut timing = Timing { first_ms: 0.0, steps_ms: Vec::with_capacity(steps) };
         for step in 0..WARM_UP + steps {
             let begun = Instant::now();
-            backend.loss_and_gradients(&batch, step as u64)?;
-            backend.update(1e-3)?;
+            backend.step(&batch, step as u64, 1e-3)?;
             if step == 0 {
                 timing.first_ms = start.elapsed().as_secs_f64() * 1e3;
             }

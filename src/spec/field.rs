@@ -1,6 +1,6 @@
 //! The table of a spec's fields: one line each for the TOML file, the flags and the launch form alike.
 
-use super::{RunSpec, SpecError, TARGETS};
+use super::{PRECISIONS, RunSpec, SpecError, TARGETS};
 
 /// What a field holds; the surfaces choose their editor by it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -10,6 +10,8 @@ pub enum Kind {
     Task,
     /// Id of an adapter method, resolved by the adapter module.
     Method,
+    /// One of these ids.
+    Choice(&'static [&'static str]),
     /// Names joined by `+`.
     Targets,
     Integer {
@@ -117,7 +119,8 @@ pub static FIELDS: &[Field] = &[
     integer!(patience, 0, 100_000, "epochs without a better score before an early end; 0: off"),
     integer!(norms_every, 1, 1_000_000_000, "steps between two records of the layer norms"),
     integer!(train_rows, 0, 1_000_000_000, "use at most this many training rows; 0: all"),
-    text!(device, Kind::Text, "device that trains: cpu"),
+    text!(device, Kind::Text, "device that trains: cpu, or cuda:0 and so on"),
+    text!(precision, Kind::Choice(&PRECISIONS), "what a GPU multiplies in; the CPU takes f32"),
     integer!(threads, 0, 4_096, "threads of the mathematics; 0: all cores"),
     text!(name, Kind::Text, "name of the run; empty: task-method-seed"),
 ];
@@ -150,6 +153,8 @@ impl Field {
             Kind::Text => Ok(Value::Text(text.into())),
             Kind::Task | Kind::Method if text.is_empty() => Err(wrong("an id".into())),
             Kind::Task | Kind::Method => Ok(Value::Text(text.into())),
+            Kind::Choice(ids) if !ids.contains(&text) => Err(wrong(format!("one of {}", ids.join(", ")))),
+            Kind::Choice(_) => Ok(Value::Text(text.into())),
             Kind::Targets => {
                 let names: Vec<String> = text.split('+').map(|t| t.trim().to_string()).collect();
                 let known = names.iter().all(|n| TARGETS.contains(&n.as_str()));

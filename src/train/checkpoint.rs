@@ -149,12 +149,12 @@ fn write<'a>(
         .collect::<Result<_, _>>()
         .map_err(format)?;
     let bytes = safetensors::serialize(views, Some(metadata)).map_err(format)?;
-    replace(path, &bytes).map_err(io)?;
+    replace_file(path, &bytes).map_err(io)?;
     Ok(bytes.len() as u64)
 }
 
 /// Puts `bytes` in place of `path`: temporary file, sync, rename, sync of the folder.
-fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+pub fn replace_file(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let part = path.with_extension("part");
     let mut file = File::create(&part)?;
     file.write_all(bytes)?;

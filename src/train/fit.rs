@@ -2,7 +2,7 @@
 
 use super::checkpoint::{self, CHECKPOINT, Position};
 use super::schedule::Schedule;
-use super::{Backend, Outcome, Signal, TrainError, evaluate};
+use super::{Backend, Outcome, Signal, StepReport, TrainError, evaluate};
 use crate::data::Dataset;
 use crate::event::{Evaluation, Level, Point, RunEvent, Status};
 use crate::random;
@@ -110,9 +110,8 @@ impl Fit<'_> {
         sink: &mut dyn Sink,
     ) -> Result<(), TrainError> {
         let lr = Schedule::new(self.spec.lr, self.spec.warmup_ratio, total).lr(position.step);
-        let loss = backend.loss_and_gradients(&self.train.batch(rows, self.pad_id), position.step)?;
-        let finite = loss.is_finite();
-        let grad_norm = if finite { backend.update(lr)? } else { f64::NAN };
+        let report = backend.step(&self.train.batch(rows, self.pad_id), position.step, lr)?;
+        let StepReport { loss, grad_norm } = report;
         let elapsed = clock.elapsed().as_secs_f64();
         *clock = Instant::now();
         position.step += 1;
@@ -126,7 +125,7 @@ impl Fit<'_> {
             grad_norm,
             samples_per_second: rows.len() as f64 / elapsed.max(1e-9),
         }))?;
-        if !finite || !grad_norm.is_finite() {
+        if !report.is_finite() {
             return Err(TrainError::Diverged { step: position.step, loss, grad_norm, lr });
         }
         Ok(())

@@ -14,16 +14,14 @@ pub fn mean<T: Real>(
     regression: bool,
 ) -> Result<(T, Vec<T>), BackendError> {
     let rows = logits.len() / outputs.max(1);
+    check(labels, rows, outputs, regression)?;
     let share = T::one() / T::of(rows as f64);
     let mut loss = T::zero();
     let mut slope = Vec::with_capacity(logits.len());
     match labels {
-        Labels::Classes(classes) if !regression && classes.len() == rows => {
+        Labels::Classes(classes) => {
             for (row, class) in logits.chunks_exact(outputs).zip(classes) {
                 let class = *class as usize;
-                if class >= outputs {
-                    return Err(wrong(format!("class {class}"), format!("0 to {}", outputs - 1)));
-                }
                 let top = row.iter().fold(<T as Float>::neg_infinity(), |a, b| Float::max(a, *b));
                 let total = row.iter().fold(T::zero(), |sum, v| sum + Float::exp(*v - top));
                 let log = top + Float::ln(total);
@@ -34,23 +32,34 @@ pub fn mean<T: Real>(
                 }));
             }
         }
-        Labels::Scores(scores) if regression && outputs == 1 && scores.len() == rows => {
+        Labels::Scores(scores) => {
             for (v, score) in logits.iter().zip(scores) {
                 let miss = *v - T::of(*score);
                 loss += miss * miss;
                 slope.push(T::of(2.0) * share * miss);
             }
         }
-        other => {
-            let (kind, n) = match other {
-                Labels::Classes(l) => ("classes", l.len()),
-                Labels::Scores(l) => ("scores", l.len()),
-            };
-            let expected = if regression { "scores" } else { "classes" };
-            return Err(wrong(format!("{n} {kind}"), format!("{rows} {expected} for {outputs} outputs")));
-        }
     }
     Ok((loss * share, slope))
+}
+
+/// Whether `labels` are `rows` classes under `outputs`, or for `regression` as many scores for one output.
+pub fn check(labels: &Labels, rows: usize, outputs: usize, regression: bool) -> Result<(), BackendError> {
+    let (kind, found) = match labels {
+        Labels::Classes(l) => ("classes", l.len()),
+        Labels::Scores(l) => ("scores", l.len()),
+    };
+    let expected = if regression { "scores" } else { "classes" };
+    if kind != expected || found != rows || (regression && outputs != 1) {
+        return Err(wrong(format!("{found} {kind}"), format!("{rows} {expected} for {outputs} outputs")));
+    }
+    match labels {
+        Labels::Classes(classes) => match classes.iter().find(|c| **c as usize >= outputs) {
+            Some(class) => Err(wrong(format!("class {class}"), format!("0 to {}", outputs - 1))),
+            None => Ok(()),
+        },
+        Labels::Scores(_) => Ok(()),
+    }
 }
 
 fn wrong(found: String, expected: String) -> BackendError {

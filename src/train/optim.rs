@@ -12,6 +12,22 @@ pub struct Segment {
     pub decay: bool,
 }
 
+/// What learning rate and bias correction come to at one step: a value becomes value x shrink - step_size m / (sqrt(v) / root
+/// + eps), without the shrinking where nothing decays.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rates {
+    pub step_size: f64,
+    pub root: f64,
+    pub shrink: f64,
+}
+
+/// The rates of step `t`, counted from 1.
+pub fn rates(t: u64, lr: f64, weight_decay: f64) -> Rates {
+    let (b1, b2) = BETAS;
+    let t = t as f64;
+    Rates { step_size: lr / (1.0 - b1.powf(t)), root: (1.0 - b2.powf(t)).sqrt(), shrink: 1.0 - lr * weight_decay }
+}
+
 /// `torch.optim.AdamW`: decoupled weight decay, bias-corrected moments.
 #[derive(Clone, Debug)]
 pub struct AdamW<T> {
@@ -35,14 +51,13 @@ impl<T: Real> AdamW<T> {
     /// One update of `values` at learning rate `lr` with `gradients` times `factor`. Buffers are as long as the segments.
     pub fn update(&mut self, values: &mut [T], gradients: &[T], factor: f64, lr: f64) {
         self.steps += 1;
-        let t = self.steps as f64;
         let (b1, b2) = BETAS;
-        let step_size = T::of(lr / (1.0 - b1.powf(t)));
-        let root = T::of((1.0 - b2.powf(t)).sqrt());
+        let rates = rates(self.steps, lr, self.weight_decay);
+        let (step_size, root) = (T::of(rates.step_size), T::of(rates.root));
         let (keep1, new1, keep2, new2) = (T::of(b1), T::of(1.0 - b1), T::of(b2), T::of(1.0 - b2));
         let (eps, factor) = (T::of(self.eps), T::of(factor));
         for Segment { range, decay } in &self.segments {
-            let shrink = T::of(if *decay { 1.0 - lr * self.weight_decay } else { 1.0 });
+            let shrink = T::of(if *decay { rates.shrink } else { 1.0 });
             let moments = self.first[range.clone()].iter_mut().zip(&mut self.second[range.clone()]);
             let slopes = values[range.clone()].iter_mut().zip(&gradients[range.clone()]);
             for ((value, gradient), (first, second)) in slopes.zip(moments) {

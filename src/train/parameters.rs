@@ -11,6 +11,7 @@ use candle_core::DType;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+#[derive(Clone)]
 pub struct Parameters<T> {
     pub list: Vec<Parameter>,
     /// All trainable values, parameter by parameter.

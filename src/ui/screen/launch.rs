@@ -62,12 +62,13 @@ impl LaunchScreen {
         values(&self.texts[index]).iter().map(check).collect::<Vec<_>>().into_iter().find_map(Result::err)
     }
 
-    fn options(&self, field: &Field) -> &[&'static str] {
+    fn options(&self, field: &Field) -> Vec<&str> {
         match (field.kind, field.name) {
-            (FieldKind::Task, _) => &self.choices.tasks,
-            (FieldKind::Method, _) => &self.choices.methods,
-            (_, "device") => &self.choices.devices,
-            _ => &[],
+            (FieldKind::Task, _) => self.choices.tasks.clone(),
+            (FieldKind::Method, _) => self.choices.methods.clone(),
+            (FieldKind::Choice(ids), _) => ids.to_vec(),
+            (_, "device") => self.choices.devices.iter().map(String::as_str).collect(),
+            _ => Vec::new(),
         }
     }
 

@@ -1,5 +1,5 @@
-//! A batch without its pads, cut into chunks of whole rows that threads work on side by side. A pad changes no other token
-//! and no score, so leaving it out is exact. Knows no weights.
+//! A batch without its pads, whole or cut into chunks of whole rows that threads work on side by side. A pad changes no other
+//! token and no score, so leaving it out is exact. Knows no weights.
 
 use crate::data::Batch;
 use crate::model::Config;
@@ -9,9 +9,12 @@ use crate::train::BackendError;
 /// Tokens of a chunk where the batch is large enough: activations of one layer then stay in the cache.
 const CHUNK_TOKENS: usize = 256;
 
-/// Scores of one query are padded to whole vector registers.
+/// Scores of one query are padded to whole vector registers of at most this many values.
+const LANES: usize = 16;
+
+/// Scores of one query, with padding.
 pub fn padded(keys: usize) -> usize {
-    keys.next_multiple_of(super::lane::LANES)
+    keys.next_multiple_of(LANES)
 }
 
 /// One row of the batch: its first token and all that are not masked.
@@ -60,6 +63,18 @@ impl Chunk {
         self.rows.iter().map(|r| (r.source * self.width) as u64)
     }
 
+    fn new(width: usize) -> Self {
+        Self {
+            rows: Vec::new(),
+            ids: Vec::new(),
+            types: Vec::new(),
+            positions: Vec::new(),
+            columns: Vec::new(),
+            width,
+            scores: 0,
+        }
+    }
+
     fn push(&mut self, batch: &Batch, positions: &[u32], row: usize, heads: usize) {
         let from = row * self.width;
         let first = self.ids.len();
@@ -76,36 +91,44 @@ impl Chunk {
     }
 }
 
-/// The chunks of a batch for `threads` threads: a function of both alone, so sums over chunks repeat bit for bit.
-pub fn pack(config: &Config, batch: &Batch, threads: usize) -> Result<Vec<Chunk>, BackendError> {
-    let positions = position_ids(config, &batch.ids, batch.width);
+/// Tokens of each row that are not masked: at least one.
+fn lengths(batch: &Batch) -> Result<Vec<usize>, BackendError> {
     let lengths: Vec<usize> =
         batch.mask.chunks(batch.width.max(1)).map(|m| m.iter().filter(|k| **k != 0).count()).collect();
-    if let Some(row) = lengths.iter().position(|l| *l == 0) {
-        let (found, expected) = (format!("row {row} without a token"), "at least one in each row".into());
-        return Err(BackendError::Batch { found, expected });
+    match lengths.iter().position(|l| *l == 0) {
+        Some(row) => {
+            let (found, expected) = (format!("row {row} without a token"), "at least one in each row".into());
+            Err(BackendError::Batch { found, expected })
+        }
+        None => Ok(lengths),
     }
+}
+
+/// The batch as one chunk.
+pub fn whole(config: &Config, batch: &Batch) -> Result<Chunk, BackendError> {
+    let rows = lengths(batch)?.len();
+    let positions = position_ids(config, &batch.ids, batch.width);
+    let mut chunk = Chunk::new(batch.width);
+    (0..rows).for_each(|row| chunk.push(batch, &positions, row, config.num_attention_heads));
+    Ok(chunk)
+}
+
+/// The chunks of a batch for `threads` threads: a function of both alone, so sums over chunks repeat bit for bit.
+pub fn pack(config: &Config, batch: &Batch, threads: usize) -> Result<Vec<Chunk>, BackendError> {
+    let lengths = lengths(batch)?;
+    let positions = position_ids(config, &batch.ids, batch.width);
     let total: usize = lengths.iter().sum();
     let threads = threads.max(1);
     let count = total.div_ceil(CHUNK_TOKENS).next_multiple_of(threads).clamp(1, batch.rows.max(1));
-    let empty = || Chunk {
-        rows: Vec::new(),
-        ids: Vec::new(),
-        types: Vec::new(),
-        positions: Vec::new(),
-        columns: Vec::new(),
-        width: batch.width,
-        scores: 0,
-    };
     let mut chunks = Vec::with_capacity(count);
-    let mut chunk = empty();
+    let mut chunk = Chunk::new(batch.width);
     let mut done = 0;
     for (row, length) in lengths.iter().enumerate() {
         chunk.push(batch, &positions, row, config.num_attention_heads);
         done += length;
         // The end of this chunk when all are alike.
         if done * count >= total * (chunks.len() + 1) {
-            chunks.push(std::mem::replace(&mut chunk, empty()));
+            chunks.push(std::mem::replace(&mut chunk, Chunk::new(batch.width)));
         }
     }
     if !chunk.rows.is_empty() {

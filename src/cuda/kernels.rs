@@ -1,0 +1,259 @@
+//! The kernels of `kernels/*.cu`: compiled for the card and the model at run time, kept in the cache folder, and launched.
+//! `EIGENSCOPE_KERNELS` names a folder whose files stand in for those compiled in. Knows no order of launches.
+
+use super::Precision;
+use super::device::Gpu;
+use super::error::CudaError;
+use crate::config;
+use crate::model::Config;
+use crate::train::checkpoint::replace_file;
+use cudarc::driver::{result, sys};
+use cudarc::nvrtc;
+use std::ffi::{CStr, CString, c_void};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Folder of `.cu` files to use instead of those compiled in; for experiments.
+const VARIABLE: &str = "EIGENSCOPE_KERNELS";
+
+/// One program, in this order.
+const SOURCES: [(&str, &str); 8] = [
+    ("prelude.cu", include_str!("kernels/prelude.cu")),
+    ("norm.cu", include_str!("kernels/norm.cu")),
+    ("gelu.cu", include_str!("kernels/gelu.cu")),
+    ("adapter.cu", include_str!("kernels/adapter.cu")),
+    ("tile.cu", include_str!("kernels/tile.cu")),
+    ("attention.cu", include_str!("kernels/attention.cu")),
+    ("head.cu", include_str!("kernels/head.cu")),
+    ("optimizer.cu", include_str!("kernels/optimizer.cu")),
+];
+
+/// A kernel of a loaded module.
+#[derive(Clone, Copy)]
+pub struct Kernel(sys::CUfunction);
+
+// SAFETY: a handle into a module that `Kernels` keeps loaded; the driver takes it from any thread.
+unsafe impl Send for Kernel {}
+unsafe impl Sync for Kernel {}
+
+macro_rules! kernels {
+    ($($name:ident),* $(,)?) => {
+        /// Every kernel of one program.
+        pub struct Kernels {
+            $(pub $name: Kernel,)*
+            _module: Module,
+        }
+
+        impl Kernels {
+            fn of(module: Module) -> Result<Self, CudaError> {
+                Ok(Self { $($name: module.kernel(stringify!($name))?,)* _module: module })
+            }
+        }
+    };
+}
+
+kernels!(
+    embed,
+    add_norm,
+    add_norm_backward,
+    scatter_first,
+    gelu_forward,
+    gelu_backward,
+    combine,
+    adapter_inner,
+    adapter_gradients,
+    refresh_factors,
+    refresh_scaled,
+    attention_forward,
+    attention_backward,
+    head_input,
+    head_output,
+    head_gradients,
+    head_slope,
+    gather_gradients,
+    report,
+    adamw,
+);
+
+impl Kernels {
+    /// The program for a model, from the cache or compiled.
+    pub fn load(
+        gpu: &Gpu,
+        config: &Config,
+        precision: Precision,
+        rank: usize,
+        outputs: usize,
+    ) -> Result<Self, CudaError> {
+        let n = config.hidden_size;
+        let sizes = [
+            ("PRECISION", precision as usize),
+            ("HIDDEN", n),
+            ("HEADS", config.num_attention_heads),
+            ("HEAD", n / config.num_attention_heads),
+            ("WIDE", config.intermediate_size),
+            ("RANK", rank),
+            ("OUTPUTS", outputs),
+        ];
+        let mut options = vec![format!("--gpu-architecture={}", gpu.arch)];
+        options.extend(sizes.iter().map(|(name, value)| format!("-D{name}={value}")));
+        let source = source()?;
+        let image = cached(&source, &options)?;
+        Self::of(Module::load(gpu, &image)?)
+    }
+}
+
+fn source() -> Result<String, CudaError> {
+    let folder = std::env::var_os(VARIABLE).filter(|v| !v.is_empty());
+    let mut whole = String::new();
+    for (name, own) in SOURCES {
+        let path = folder.as_ref().map(|f| Path::new(f).join(name)).filter(|p| p.exists());
+        match path {
+            Some(path) => {
+                whole += &std::fs::read_to_string(&path).map_err(|source| CudaError::File { path, source })?;
+            }
+            None => whole += own,
+        }
+        whole.push('\n');
+    }
+    Ok(whole)
+}
+
+/// The machine code of `source`: compiled once for each version of the compiler and set of options.
+fn cached(source: &str, options: &[String]) -> Result<Vec<u8>, CudaError> {
+    let (mut major, mut minor) = (0, 0);
+    // SAFETY: writes two integers.
+    unsafe { nvrtc::sys::nvrtcVersion(&mut major, &mut minor) }.result().map_err(compile_error)?;
+    let mut hasher = DefaultHasher::new();
+    (source, options, major, minor).hash(&mut hasher);
+    let folder = config::cache_folder().join("kernels");
+    let path = folder.join(format!("{:016x}.cubin", hasher.finish()));
+    if let Ok(image) = std::fs::read(&path) {
+        return Ok(image);
+    }
+    let image = compile(source, options)?;
+    if let Err(error) = replace_file(&path, &image) {
+        tracing::warn!("the compiled kernels cannot be kept in {}: {error}", path.display());
+    }
+    Ok(image)
+}
+
+fn compile_error(error: nvrtc::result::NvrtcError) -> CudaError {
+    CudaError::Kernels(error.to_string())
+}
+
+fn compile(source: &str, options: &[String]) -> Result<Vec<u8>, CudaError> {
+    let source = CString::new(source).map_err(|e| CudaError::Kernels(e.to_string()))?;
+    let program = nvrtc::result::create_program(&source, Some(c"eigenscope.cu")).map_err(compile_error)?;
+    // SAFETY: `program` lives until it is destroyed below; the image is as long as NVRTC says.
+    unsafe {
+        let compiled = nvrtc::result::compile_program(program, options);
+        let image = match compiled {
+            Ok(()) => {
+                let mut len = 0;
+                let size = nvrtc::sys::nvrtcGetCUBINSize(program, &mut len).result();
+                let mut image = vec![0u8; len];
+                size.and_then(|()| nvrtc::sys::nvrtcGetCUBIN(program, image.as_mut_ptr().cast()).result())
+                    .map(|()| image)
+                    .map_err(compile_error)
+            }
+            Err(_) => {
+                let log = nvrtc::result::get_program_log(program).map_err(compile_error)?;
+                Err(CudaError::Kernels(CStr::from_ptr(log.as_ptr()).to_string_lossy().into_owned()))
+            }
+        };
+        let destroyed = nvrtc::result::destroy_program(program).map_err(compile_error);
+        image.and_then(|image| destroyed.map(|()| image))
+    }
+}
+
+struct Module {
+    raw: sys::CUmodule,
+    context: Arc<cudarc::driver::CudaContext>,
+}
+
+// SAFETY: a handle that the driver takes from any thread.
+unsafe impl Send for Module {}
+
+impl Module {
+    fn load(gpu: &Gpu, image: &[u8]) -> Result<Self, CudaError> {
+        // SAFETY: `image` is a whole cubin; the driver copies it.
+        let raw = unsafe { result::module::load_data(image.as_ptr().cast()) }
+            .map_err(CudaError::driver("loading the kernels"))?;
+        Ok(Self { raw, context: gpu.context.clone() })
+    }
+
+    fn kernel(&self, name: &'static str) -> Result<Kernel, CudaError> {
+        let name = CString::new(name).map_err(|e| CudaError::Kernels(e.to_string()))?;
+        // SAFETY: the module is loaded.
+        let kernel = unsafe { result::module::get_function(self.raw, name) }
+            .map_err(CudaError::driver("looking up a kernel"))?;
+        Ok(Kernel(kernel))
+    }
+}
+
+impl Drop for Module {
+    fn drop(&mut self) {
+        if self.context.bind_to_thread().is_ok() {
+            // SAFETY: loaded by `Module::load`; no kernel of it is launched any more.
+            let _ = unsafe { result::module::unload(self.raw) };
+        }
+    }
+}
+
+/// Threads and shared memory of a launch.
+#[derive(Clone, Copy)]
+pub struct Grid {
+    pub blocks: [usize; 3],
+    pub threads: usize,
+    pub shared: usize,
+}
+
+impl Grid {
+    /// A thread for each of `count` items.
+    pub fn flat(count: usize) -> Self {
+        Self { blocks: [count.div_ceil(256), 1, 1], threads: 256, shared: 0 }
+    }
+
+    /// A warp for each of `count` items, by `layers` in the second direction.
+    pub fn warps(count: usize, layers: usize) -> Self {
+        Self { blocks: [count.div_ceil(8), layers, 1], threads: 256, shared: 0 }
+    }
+}
+
+impl Gpu {
+    /// Lets a kernel use more shared memory than every card gives.
+    pub fn allow_shared(&self, kernel: Kernel, bytes: usize) -> Result<(), CudaError> {
+        let attribute = sys::CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+        // SAFETY: a kernel of a loaded module.
+        unsafe { result::function::set_function_attribute(kernel.0, attribute, bytes as i32) }
+            .map_err(CudaError::driver("asking for shared memory"))
+    }
+
+    /// Asks for a launch; `parameters` point to values of exactly the kernel's types, see [`params`].
+    pub fn launch(&self, kernel: Kernel, grid: Grid, parameters: &mut [*mut c_void]) -> Result<(), CudaError> {
+        let [x, y, z] = grid.blocks.map(|b| b as u32);
+        if x == 0 || y == 0 || z == 0 {
+            return Ok(());
+        }
+        // SAFETY: the kernel is loaded, the driver copies the parameters before it returns, and the regions they name
+        // outlive the stream's work: whoever frees them waits first.
+        unsafe {
+            result::launch_kernel(
+                kernel.0,
+                (x, y, z),
+                (grid.threads as u32, 1, 1),
+                grid.shared as u32,
+                self.stream(),
+                parameters,
+            )
+        }
+        .map_err(CudaError::driver("launching a kernel"))
+    }
+}
+
+/// Pointers to the values of a launch; they live until the statement ends.
+macro_rules! params {
+    ($($value:expr),* $(,)?) => { [$(std::ptr::from_ref(&$value).cast_mut().cast::<std::ffi::c_void>()),*] };
+}
+pub(super) use params;

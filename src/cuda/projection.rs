@@ -1,0 +1,379 @@
+//! Linear layers of one input as one matrix product with their adapters in the linear form: the rows of V^T stand below those
+//! of W0. Knows no attention.
+
+use super::Precision;
+use super::device::{Gpu, Memory};
+use super::error::CudaError;
+use super::kernels::{Grid, Kernels, params};
+use super::matmul::{Products, Shape};
+use super::weights::{floats, upload};
+use crate::adapter::{Factor, Form};
+use crate::model::weights::Weights;
+use crate::train::BackendError;
+use crate::train::parameters::Parameters;
+use std::ops::Range;
+
+/// Tokens of a warp in the adapter kernels.
+const TOKENS: usize = 4;
+/// Columns and threads of a block of `adapter_gradients`.
+const GRAD_COLUMNS: usize = 128;
+/// Slabs of tokens whose gradients are summed apart, at most.
+pub const SLABS: usize = 16;
+
+/// `Part` in adapter.cu.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct Part {
+    u: u64,
+    bias: u64,
+    c: u64,
+    d: u64,
+    y: u64,
+    y_stride: i32,
+    z_column: i32,
+    h_column: i32,
+    c_len: i32,
+}
+
+/// `Places` in adapter.cu.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct Places {
+    u: i32,
+    v: i32,
+    c: i32,
+    d: i32,
+    u_transposed: i32,
+    v_transposed: i32,
+    tied: i32,
+}
+
+/// `Inner` in adapter.cu.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Inner {
+    pub k: u64,
+    pub dh: u64,
+    pub dd: u64,
+    pub e: u64,
+}
+
+/// `Matrix` in adapter.cu: an adapter and the storage copies of its factors.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Matrix {
+    u: u64,
+    v: u64,
+    c: u64,
+    w0: u64,
+    u_rows: u64,
+    v_rows: u64,
+    v_scaled: u64,
+    scaled: u64,
+    u_transposed: i32,
+    v_transposed: i32,
+    c_len: i32,
+    unused: i32,
+}
+
+/// Number of slabs that the gradients of a batch of `tokens` tokens are summed in.
+pub fn slabs(tokens: usize) -> usize {
+    tokens.div_ceil(TILE_OF_SLAB).clamp(1, SLABS)
+}
+
+/// Where partial gradients go: `slabs` sets `stride` values apart.
+#[derive(Clone, Copy)]
+pub struct Partials {
+    pub at: u64,
+    pub stride: usize,
+    pub slabs: usize,
+}
+
+/// What the product of a projection has rows for.
+#[derive(Clone, Copy)]
+pub struct Count {
+    /// Rows that there is room for.
+    pub capacity: usize,
+    /// They are each row's first token, not all tokens.
+    pub only_first: bool,
+}
+
+/// Tokens that `adapter_gradients` takes at a time.
+const TILE_OF_SLAB: usize = 64;
+
+struct Place {
+    range: Range<usize>,
+    transposed: bool,
+}
+
+struct Adapted {
+    /// Column of V^T x in the product.
+    column: usize,
+    u: Place,
+    v: Place,
+    c: Option<Range<usize>>,
+    d: Option<Range<usize>>,
+    u_rows: Memory,
+}
+
+struct Matrix0 {
+    bias: Memory,
+    adapted: Option<Adapted>,
+}
+
+/// Where a projection's product and its outputs are.
+#[derive(Clone, Copy)]
+pub struct Room {
+    /// [tokens, width]
+    pub z: u64,
+    /// [tokens, n] for each matrix with a c: its product must stay for the way back.
+    pub y: u64,
+}
+
+/// A matrix whose rows are `stride` values apart.
+#[derive(Clone, Copy)]
+pub struct Strided {
+    pub at: u64,
+    pub stride: usize,
+}
+
+/// Square layers [n, n] of one input [tokens, n].
+pub struct Projection {
+    n: usize,
+    width: usize,
+    scaling: f32,
+    tied: bool,
+    size: usize,
+    matrices: Vec<Matrix0>,
+    /// [width, n]: every W0, then every V^T.
+    stacked: Memory,
+    /// The same with c.W0 for the way back, where the form has a c.
+    scaled: Option<Memory>,
+}
+
+/// What every launch needs.
+#[derive(Clone, Copy)]
+pub struct Tools<'a> {
+    pub gpu: &'a Gpu,
+    pub kernels: &'a Kernels,
+    pub products: &'a Products,
+    /// Address of the step.
+    pub step: u64,
+    /// Address of the trained values, f32.
+    pub values: u64,
+}
+
+impl Projection {
+    /// Reads the layers at `paths`; those with parameters of the form are adapted. `scaling` is alpha / r.
+    #[expect(clippy::too_many_arguments, reason = "weights, the form and its parameters, and where they go")]
+    pub fn new(
+        gpu: &Gpu,
+        precision: Precision,
+        weights: &Weights,
+        paths: &[String],
+        n: usize,
+        form: &Form,
+        scaling: f64,
+        parameters: &Parameters<f32>,
+    ) -> Result<Self, BackendError> {
+        let size = precision.bytes();
+        let mut stacked = Vec::new();
+        let mut matrices = Vec::new();
+        let mut width = paths.len() * n;
+        let mut rank = 0;
+        for path in paths {
+            stacked.extend(weights.values::<f32>(&format!("{path}.weight"), &[n, n])?);
+            let range = |suffix: &str| parameters.range(&format!("{path}.{suffix}"));
+            let place = |factor: &Factor| Some(Place { range: range(factor.name)?, transposed: factor.transposed });
+            let adapted = match (place(&form.u), place(&form.v)) {
+                (Some(u), Some(v)) => {
+                    rank = u.range.len() / n;
+                    let u_rows = gpu.zeros(rank * n * size)?;
+                    Some(Adapted { column: width, c: form.c.and_then(range), d: form.d.and_then(range), u, v, u_rows })
+                }
+                _ => None,
+            };
+            width += adapted.as_ref().map_or(0, |_| rank);
+            let bias = floats(gpu, weights, &format!("{path}.bias"), n)?;
+            matrices.push(Matrix0 { bias, adapted });
+        }
+        // Rows of the product begin at multiples of 16 bytes; the rows of weights that this takes stay 0.
+        let width = width.next_multiple_of(8);
+        stacked.resize(width * n, 0.0);
+        let with_c = matrices.iter().any(|m| m.adapted.as_ref().is_some_and(|a| a.c.is_some()));
+        Ok(Self {
+            n,
+            width,
+            scaling: scaling as f32,
+            tied: form.tied(),
+            size,
+            matrices,
+            scaled: with_c.then(|| upload(gpu, precision, &stacked)).transpose()?,
+            stacked: upload(gpu, precision, &stacked)?,
+        })
+    }
+
+    /// Columns of the product.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Columns of the outputs that stand apart from the product.
+    pub fn apart(&self) -> usize {
+        self.n * self.matrices.iter().filter(|m| has_c(m)).count()
+    }
+
+    pub fn any_adapted(&self) -> bool {
+        self.matrices.iter().any(|m| m.adapted.is_some())
+    }
+
+    /// Adapters for the kernels that copy factors into storage.
+    pub fn descriptions(&self, values: u64) -> Vec<Matrix> {
+        let value = |range: &Range<usize>| values + 4 * range.start as u64;
+        let row = |memory: &Memory, row: usize| memory.at(row * self.n * self.size);
+        let one = |(i, m): (usize, &Matrix0)| {
+            let a = m.adapted.as_ref()?;
+            let scaled = self.scaled.as_ref().filter(|_| a.c.is_some());
+            Some(Matrix {
+                u: value(&a.u.range),
+                v: value(&a.v.range),
+                c: a.c.as_ref().map_or(0, value),
+                w0: row(&self.stacked, i * self.n),
+                u_rows: a.u_rows.at(0),
+                v_rows: row(&self.stacked, a.column),
+                v_scaled: self.scaled.as_ref().map_or(0, |s| row(s, a.column)),
+                scaled: scaled.map_or(0, |s| row(s, i * self.n)),
+                u_transposed: i32::from(a.u.transposed),
+                v_transposed: i32::from(a.v.transposed),
+                c_len: a.c.as_ref().map_or(0, |c| c.len() as i32),
+                unused: 0,
+            })
+        };
+        self.matrices.iter().enumerate().filter_map(one).collect()
+    }
+
+    /// Where matrix `i` has its output.
+    pub fn output(&self, i: usize, room: Room) -> Strided {
+        if has_c(&self.matrices[i]) {
+            let before = self.matrices[..i].iter().filter(|m| has_c(m)).count();
+            Strided { at: room.y + (before * self.n * self.size) as u64, stride: self.apart() }
+        } else {
+            Strided { at: room.z + (i * self.n * self.size) as u64, stride: self.width }
+        }
+    }
+
+    fn part(&self, i: usize, room: Room, values: u64) -> Part {
+        let m = &self.matrices[i];
+        let y = self.output(i, room);
+        let at = |range: &Option<Range<usize>>| range.as_ref().map_or(0, |r| values + 4 * r.start as u64);
+        let mut part = Part {
+            bias: m.bias.at(0),
+            y: y.at,
+            y_stride: y.stride as i32,
+            z_column: (i * self.n) as i32,
+            ..Part::default()
+        };
+        if let Some(a) = &m.adapted {
+            part.u = a.u_rows.at(0);
+            part.c = at(&a.c);
+            part.c_len = a.c.as_ref().map_or(0, |c| c.len() as i32);
+            part.d = at(&a.d);
+            part.h_column = a.column as i32;
+        }
+        part
+    }
+
+    /// From x [tokens, n] to the product z and the outputs. The matrices that `bare` names keep their product without the
+    /// bias where they are not adapted.
+    pub fn forward(&self, tools: &Tools, tokens: usize, x: u64, room: Room, bare: &[usize]) -> Result<(), CudaError> {
+        let shape = Shape::forward(tokens, self.width, self.n);
+        tools.products.run(tools.gpu, shape, x, self.stacked.at(0), room.z)?;
+        let mut parts = [Part::default(); 3];
+        let mut count = 0;
+        for (i, m) in self.matrices.iter().enumerate() {
+            if m.adapted.is_some() || !bare.contains(&i) {
+                parts[count] = self.part(i, room, tools.values);
+                count += 1;
+            }
+        }
+        let grid = Grid::warps(tokens.div_ceil(TOKENS), count);
+        let (z, width, capacity, scaling) = (room.z, self.width as i32, tokens as i32, self.scaling);
+        tools.gpu.launch(tools.kernels.combine, grid, &mut params![z, width, capacity, scaling, parts])
+    }
+
+    /// `dz` [tokens, width] holds the gradients of the outputs in its first columns. Writes partial gradients of the adapters
+    /// and, where `dx` [tokens, n] is asked for, writes it or adds to it.
+    #[expect(clippy::too_many_arguments, reason = "what came in, what went out, and where gradients go")]
+    pub fn backward(
+        &self,
+        tools: &Tools,
+        count: Count,
+        x: u64,
+        z: u64,
+        dz: u64,
+        dx: Option<(u64, bool)>,
+        inner: Inner,
+        partials: Partials,
+    ) -> Result<(), CudaError> {
+        let (tokens, only_first) = (count.capacity, i32::from(count.only_first));
+        let (width, capacity, scaling) = (self.width as i32, tokens as i32, self.scaling);
+        let room = Room { z, y: 0 };
+        let mut parts = [Part::default(); 3];
+        let mut places = [Places::default(); 3];
+        let mut count = 0;
+        for (i, m) in self.matrices.iter().enumerate() {
+            if let Some(a) = &m.adapted {
+                parts[count] = self.part(i, room, tools.values);
+                places[count] = a.places(self.tied);
+                count += 1;
+            }
+        }
+        if count > 0 {
+            let (gpu, kernels, step) = (tools.gpu, tools.kernels, tools.step);
+            let grid = Grid::warps(tokens.div_ceil(TOKENS), count);
+            gpu.launch(
+                kernels.adapter_inner,
+                grid,
+                &mut params![step, only_first, z, dz, width, capacity, scaling, parts, inner],
+            )?;
+            let slab = tokens.div_ceil(partials.slabs).next_multiple_of(TILE_OF_SLAB) as i32;
+            let blocks = [self.n.div_ceil(GRAD_COLUMNS), partials.slabs, 2 * count];
+            let (to, stride) = (partials.at, partials.stride as i32);
+            gpu.launch(
+                kernels.adapter_gradients,
+                Grid { blocks, threads: GRAD_COLUMNS, shared: 0 },
+                &mut params![step, only_first, x, z, dz, width, capacity, slab, parts, places, inner, to, stride],
+            )?;
+        }
+        if let Some((dx, adds)) = dx {
+            let shape = Shape { adds, ..Shape::backward(tokens, self.n, self.width) };
+            let weights = self.scaled.as_ref().unwrap_or(&self.stacked);
+            tools.products.run(tools.gpu, shape, dz, weights.at(0), dx)?;
+        }
+        Ok(())
+    }
+
+    /// Address of a matrix's bias.
+    pub fn bias(&self, i: usize) -> u64 {
+        self.matrices[i].bias.at(0)
+    }
+}
+
+fn has_c(matrix: &Matrix0) -> bool {
+    matrix.adapted.as_ref().is_some_and(|a| a.c.is_some())
+}
+
+impl Adapted {
+    fn places(&self, tied: bool) -> Places {
+        let at = |range: &Option<Range<usize>>| range.as_ref().map_or(-1, |r| r.start as i32);
+        Places {
+            u: self.u.range.start as i32,
+            v: self.v.range.start as i32,
+            c: at(&self.c),
+            d: at(&self.d),
+            u_transposed: i32::from(self.u.transposed),
+            v_transposed: i32::from(self.v.transposed),
+            tied: i32::from(tied),
+        }
+    }
+}

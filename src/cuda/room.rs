@@ -1,0 +1,209 @@
+//! Where activations and gradients lie: one region, cut once for the largest batch seen. Knows sizes, not contents.
+
+use super::batch::{Bucket, TILE};
+use super::device::{Gpu, Memory};
+use super::error::CudaError;
+use super::projection::SLABS;
+use crate::model::Config;
+
+/// Sizes that do not change with the batch.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    pub n: usize,
+    pub wide: usize,
+    pub heads: usize,
+    pub layers: usize,
+    pub rank: usize,
+    pub outputs: usize,
+    /// Bytes of a stored value.
+    pub real: usize,
+    /// Columns of the products of query, key and value, and of the attention's output.
+    pub width: usize,
+    pub width_output: usize,
+    /// Columns of the outputs that stand apart from these products.
+    pub apart: usize,
+    pub apart_output: usize,
+    /// Trained values, all and of the adapters.
+    pub values: usize,
+    pub adapters: usize,
+    /// Sets of partial gradients for each slab of tokens.
+    pub sets: usize,
+}
+
+/// What the way back needs of one layer: addresses.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LayerRoom {
+    pub z: u64,
+    pub y: u64,
+    pub context: u64,
+    pub logs: u64,
+    /// Kept flags of the scores.
+    pub kept: u64,
+    pub z_output: u64,
+    pub normal1: u64,
+    pub scales1: u64,
+    pub flags1: u64,
+    pub u: u64,
+    pub normal2: u64,
+    pub scales2: u64,
+    pub flags2: u64,
+    pub out: u64,
+}
+
+/// What no one needs later.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Scratch {
+    pub x1: u64,
+    pub wide: u64,
+    pub narrow: u64,
+    pub y_output: u64,
+    pub residual: u64,
+    /// Gradient of the layer's output, then of its input.
+    pub slope: u64,
+    /// The same for each row's first token only.
+    pub first: u64,
+    pub dcontext: u64,
+    pub dz: u64,
+    pub dz_output: u64,
+    pub k: u64,
+    pub dh: u64,
+    pub dd: u64,
+    pub e: u64,
+}
+
+/// What the head keeps, f32.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct HeadRoom {
+    pub x: u64,
+    pub pre: u64,
+    pub pooled: u64,
+    pub logits: u64,
+    pub dlogits: u64,
+    pub losses: u64,
+    pub dx: u64,
+}
+
+/// All of it, for batches that a bucket covers.
+pub struct Room {
+    pub bucket: Bucket,
+    pub batch: u64,
+    pub embedded: u64,
+    pub layers: Vec<LayerRoom>,
+    pub scratch: Scratch,
+    pub head: HeadRoom,
+    pub partials: u64,
+    memory: Option<Memory>,
+}
+
+/// Cuts a region into pieces that begin at multiples of 256 bytes.
+struct Cutter {
+    base: u64,
+    at: usize,
+}
+
+impl Cutter {
+    fn take(&mut self, bytes: usize) -> u64 {
+        let at = self.base + self.at as u64;
+        self.at += bytes.next_multiple_of(256);
+        at
+    }
+}
+
+impl Room {
+    /// Bytes for batches of `bucket`.
+    pub fn bytes(sizes: &Sizes, bucket: Bucket) -> usize {
+        let mut cutter = Cutter { base: 0, at: 0 };
+        cut(&mut cutter, sizes, bucket);
+        cutter.at
+    }
+
+    pub fn new(gpu: &Gpu, sizes: &Sizes, bucket: Bucket) -> Result<Self, CudaError> {
+        let memory = gpu.zeros(Self::bytes(sizes, bucket))?;
+        let mut cutter = Cutter { base: memory.at(0), at: 0 };
+        let (batch, embedded, layers, scratch, head, partials) = cut(&mut cutter, sizes, bucket);
+        Ok(Self { bucket, batch, embedded, layers, scratch, head, partials, memory: Some(memory) })
+    }
+
+    /// Gives the region back; no batch fits any more.
+    pub fn release(&mut self) {
+        self.memory = None;
+        self.bucket = Bucket { tokens: 0, rows: 0, most: 0 };
+    }
+}
+
+type Pieces = (u64, u64, Vec<LayerRoom>, Scratch, HeadRoom, u64);
+
+fn cut(cutter: &mut Cutter, s: &Sizes, bucket: Bucket) -> Pieces {
+    let Bucket { tokens, rows, most } = bucket;
+    let narrow = s.n * s.real;
+    let batch = cutter.take(4 * bucket.places().end);
+    let embedded = cutter.take(tokens * narrow);
+    let layer = |index: usize, cutter: &mut Cutter| {
+        // After the last layer's attention only first tokens go on.
+        let kept = if index + 1 == s.layers { rows } else { tokens };
+        LayerRoom {
+            z: cutter.take(tokens * s.width * s.real),
+            y: cutter.take(tokens * s.apart * s.real),
+            context: cutter.take(kept * narrow),
+            logs: cutter.take(s.heads * tokens * 4),
+            kept: cutter.take(rows * s.heads * most * (most / 32) * 4),
+            z_output: cutter.take(kept * s.width_output * s.real),
+            normal1: cutter.take(kept * narrow),
+            scales1: cutter.take(kept * 4),
+            flags1: cutter.take(kept * s.n / 8),
+            u: cutter.take(kept * s.wide * s.real),
+            normal2: cutter.take(kept * narrow),
+            scales2: cutter.take(kept * 4),
+            flags2: cutter.take(kept * s.n / 8),
+            out: cutter.take(kept * narrow),
+        }
+    };
+    let layers = (0..s.layers).map(|i| layer(i, cutter)).collect();
+    let inner = 3 * tokens * 4;
+    let scratch = Scratch {
+        x1: cutter.take(tokens * narrow),
+        wide: cutter.take(tokens * s.wide * s.real),
+        narrow: cutter.take(tokens * narrow),
+        y_output: cutter.take(tokens * s.apart_output * s.real),
+        residual: cutter.take(tokens * narrow),
+        slope: cutter.take(tokens * narrow),
+        first: cutter.take(rows * narrow),
+        dcontext: cutter.take(tokens * narrow),
+        dz: cutter.take(tokens * s.width * s.real),
+        dz_output: cutter.take(tokens * s.width_output * s.real),
+        k: cutter.take(inner * s.rank),
+        dh: cutter.take(inner * s.rank),
+        dd: cutter.take(inner * s.rank),
+        e: cutter.take(inner),
+    };
+    let wide_row = rows * s.n * 4;
+    let logits = rows * s.outputs * 4;
+    let head = HeadRoom {
+        x: cutter.take(wide_row),
+        pre: cutter.take(wide_row),
+        pooled: cutter.take(wide_row),
+        logits: cutter.take(logits),
+        dlogits: cutter.take(logits),
+        losses: cutter.take(rows * 4),
+        dx: cutter.take(wide_row),
+    };
+    let partials = cutter.take(SLABS * s.sets * s.adapters * 4);
+    (batch, embedded, layers, scratch, head, partials)
+}
+
+/// Why a model cannot be trained with these kernels.
+pub fn check(config: &Config, rank: usize) -> Result<(), CudaError> {
+    let head = config.hidden_size / config.num_attention_heads;
+    let whole = |field, found: usize| {
+        let expected = "a multiple of 8";
+        if found.is_multiple_of(8) { Ok(()) } else { Err(CudaError::Size { field, found, expected }) }
+    };
+    let most = |field, found, limit, expected| {
+        if found <= limit { Ok(()) } else { Err(CudaError::Size { field, found, expected }) }
+    };
+    whole("hidden_size", config.hidden_size)?;
+    whole("intermediate_size", config.intermediate_size)?;
+    most("hidden_size", config.hidden_size, 2048, "at most 2048")?;
+    most("hidden_size / num_attention_heads", head, 2 * TILE, "at most 128")?;
+    most("rank", rank, 256, "at most 256")
+}

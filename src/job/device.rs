@@ -1,0 +1,57 @@
+//! Which devices there are here, and the backend that trains a spec on its own. Knows no files.
+
+use super::JobError;
+use crate::adapter;
+use crate::cpu::Cpu;
+use crate::cuda::{self, Cuda};
+use crate::model::Checkpoint;
+use crate::spec::{RunSpec, SpecError};
+use crate::task::{LabelKind, Task};
+use crate::train::Backend;
+use crate::train::autograd::Autograd;
+
+const CPU: &str = "cpu";
+
+/// Ids of the devices that can train here: the CPU, then every usable GPU.
+pub fn devices() -> Vec<String> {
+    let cards = cuda::cards().unwrap_or_default();
+    [CPU.to_string()].into_iter().chain(cards.into_iter().map(|c| c.id)).collect()
+}
+
+/// Whether `spec` names a device that is here, and a precision and method that it has.
+pub fn check(spec: &RunSpec) -> Result<(), JobError> {
+    let method = adapter::find(&spec.method)?;
+    if spec.device == CPU {
+        if spec.precision != "f32" {
+            return Err(SpecError::new("precision", &spec.precision, "f32 on device cpu").into());
+        }
+        return Ok(());
+    }
+    if cuda::ordinal(&spec.device).is_none() {
+        let expected = "cpu, cuda:0, cuda:1 and so on";
+        return Err(SpecError::new("device", format!("{:?}", spec.device), expected).into());
+    }
+    let here = devices();
+    if !here.contains(&spec.device) {
+        let reason = cuda::check().err().map_or_else(String::new, |e| format!(" ({e})"));
+        let found = format!("{:?}{reason}", spec.device);
+        return Err(SpecError::new("device", found, format!("one of {}", here.join(", "))).into());
+    }
+    if !Cuda::trains(method) {
+        let expected = "cpu: this method has no linear form";
+        return Err(SpecError::new("device", format!("{:?} for {}", spec.device, method.id()), expected).into());
+    }
+    Ok(())
+}
+
+/// The backend for `spec`'s device.
+pub fn backend(spec: &RunSpec, model: &Checkpoint, task: &dyn Task) -> Result<Box<dyn Backend>, JobError> {
+    check(spec)?;
+    let regression = matches!(task.labels(), LabelKind::Score { .. });
+    let outputs = task.outputs();
+    Ok(match (spec.device.as_str(), Cpu::trains(adapter::find(&spec.method)?)) {
+        (CPU, true) => Box::new(Cpu::new(model, spec, outputs, regression)?),
+        (CPU, false) => Box::new(Autograd::<f32>::new(model, spec, outputs, regression)?),
+        _ => Box::new(Cuda::new(model, spec, outputs, regression)?),
+    })
+}
