@@ -44,6 +44,7 @@ use weights::Embedding;
 /// What activations and frozen weights are stored in, and what their products are computed in; sums are f32 throughout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Precision {
+    /// Multiplied as three TF32 products, see kernels/split.cu.
     F32 = 0,
     /// Stored in f32, multiplied in TF32.
     Tf32 = 1,
@@ -145,13 +146,14 @@ impl Cuda {
         let form: Form = method.form().ok_or_else(|| BackendError::NoForm(method.id()))?;
         let precision = Precision::find(&spec.precision).unwrap_or(Precision::F32);
         let config = checkpoint.config.clone();
-        room::check(&config, spec.rank)?;
+        room::check(&config, spec.rank, precision.bytes())?;
         let gpu = Gpu::open(&spec.device)?;
         let products = Products::new(&gpu, precision)?;
         let kernels = Kernels::load(&gpu, &config, precision, spec.rank, outputs)?;
         let head = config.hidden_size / config.num_attention_heads;
-        gpu.allow_shared(kernels.attention_forward, Layer::shared(head, precision.bytes(), 3))?;
-        gpu.allow_shared(kernels.attention_backward, Layer::shared(head, precision.bytes(), 4))?;
+        let [forward, backward] = Layer::shared(head, precision.bytes());
+        gpu.allow_shared(kernels.attention_forward, forward)?;
+        gpu.allow_shared(kernels.attention_backward, backward)?;
         let parameters = Parameters::<f32>::new(checkpoint, spec, method, outputs)?;
         let layers = (0..config.num_hidden_layers)
             .map(|i| Layer::new(&gpu, precision, checkpoint, i, &form, spec.scaling(), &parameters))
@@ -173,6 +175,7 @@ impl Cuda {
             apart_output: first.output.apart(),
             values: parameters.values.len(),
             adapters,
+            splits: precision == Precision::F32,
             sets: if form.tied() { 2 } else { 1 },
         };
         let trained = Trained::new(&gpu, &parameters)?;
@@ -269,6 +272,7 @@ impl Cuda {
             gpu: &self.gpu,
             kernels: &self.kernels,
             products: &self.products,
+            split: room.split,
             step: room.batch,
             values: self.trained.values.at(0),
         };

@@ -10,8 +10,9 @@ use eigenscope::random::Stream;
 use eigenscope::spec::RunSpec;
 use eigenscope::train::{Backend, NamedTensor};
 
-/// Precision and the largest relative distance from the reference that it may have.
-const LIMITS: [(&str, f64); 3] = [("f32", 1e-5), ("tf32", 1e-3), ("bf16", 2e-2)];
+/// Precision, the largest relative distance from the reference that it may have, and the share of the whole gradient that a
+/// tensor counts as at least.
+const LIMITS: [(&str, f64, f64); 3] = [("f32", 1e-5, 0.01), ("tf32", 1e-3, 0.1), ("bf16", 2e-2, 0.1)];
 
 /// Whether there is a GPU; says so where there is none.
 fn here(test: &str) -> bool {
@@ -32,7 +33,7 @@ fn here(test: &str) -> bool {
 fn case(number: u64) -> Case {
     let draw = Stream::new(number, 0, 77).uniform(0.0, 1.0, 40);
     let pick = |i: usize, n: usize| ((draw[i] * n as f64) as usize).min(n - 1);
-    let shapes = [(2usize, 32usize), (4, 16), (3, 24), (1, 64), (2, 40), (12, 64), (16, 64), (8, 128), (5, 8)];
+    let shapes = [(2usize, 32usize), (4, 16), (3, 24), (1, 64), (2, 40), (12, 64), (16, 64), (4, 80), (5, 8)];
     let (heads, size) = shapes[number as usize % shapes.len()];
     let methods = linear();
     let all = ["query", "key", "value", "output"];
@@ -72,11 +73,12 @@ fn loss_logits_and_gradients_are_those_of_autograd() {
         return;
     }
     let mut wrong = Vec::new();
-    for (precision, limit) in LIMITS {
+    for (i, (precision, limit, share)) in LIMITS.into_iter().enumerate() {
         let mut worst: f64 = 0.0;
-        for number in 0..27 {
+        // Every shape in every precision, each with other methods, lengths and outputs.
+        for number in (0..9).map(|n| n + 9 * i as u64) {
             let case = case(number);
-            let (distance, of) = compare(&case, &mut engine(&case, precision));
+            let (distance, of) = compare(&case, &mut engine(&case, precision), share);
             worst = worst.max(distance);
             if distance >= limit {
                 wrong.push(format!("{precision} case {number}: {of}: {distance:e} for {case:?}"));
@@ -98,7 +100,7 @@ fn steps_repeat_and_resume_bit_for_bit() {
     if !here("steps_repeat_and_resume_bit_for_bit") {
         return;
     }
-    for (precision, _) in LIMITS {
+    for (precision, ..) in LIMITS {
         let case = Case { dropout: 0.1, ..case(5) };
         let values = |e: &Cuda| -> Vec<NamedTensor> { e.state().expect("a state").values };
         let mut first = engine(&case, precision);

@@ -7,7 +7,9 @@ use crate::train::pack::{self, Chunk};
 use crate::train::{BackendError, loss};
 
 /// Queries and keys of a tile of the attention kernels.
-pub const TILE: usize = 64;
+pub const TILE: usize = 128;
+/// Lengths are rounded up to this, so that the flags of a query are whole words and few shapes are met.
+const STEP_OF_LENGTHS: usize = 64;
 
 /// What the launches of a batch are made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -15,15 +17,15 @@ pub struct Bucket {
     /// Tokens that there is room for.
     pub tokens: usize,
     pub rows: usize,
-    /// Longest row, rounded up to whole tiles.
+    /// Longest row, rounded up.
     pub most: usize,
 }
 
 impl Bucket {
     pub fn new(tokens: usize, rows: usize, longest: usize) -> Self {
         // At most an eighth of the tokens is for nothing.
-        let step = (tokens.next_power_of_two() / 8).max(TILE);
-        Self { tokens: tokens.next_multiple_of(step), rows, most: longest.next_multiple_of(TILE) }
+        let step = (tokens.next_power_of_two() / 8).max(STEP_OF_LENGTHS);
+        Self { tokens: tokens.next_multiple_of(step), rows, most: longest.next_multiple_of(STEP_OF_LENGTHS) }
     }
 
     /// Holds all of `other`.
@@ -170,7 +172,10 @@ mod tests {
     fn buckets_waste_little() {
         for tokens in 1..5_000 {
             let bucket = Bucket::new(tokens, 32, 100);
-            assert!(bucket.tokens >= tokens && bucket.tokens - tokens < (tokens / 4).max(TILE), "{tokens}: {bucket:?}");
+            assert!(
+                bucket.tokens >= tokens && bucket.tokens - tokens < (tokens / 4).max(STEP_OF_LENGTHS),
+                "{tokens}: {bucket:?}"
+            );
         }
         assert_eq!(Bucket::new(4096, 32, 128), Bucket { tokens: 4096, rows: 32, most: 128 });
         let places = Bucket::new(4096, 33, 128).places();

@@ -161,10 +161,6 @@ impl Memory {
         debug_assert!(offset <= self.bytes);
         self.at + offset as u64
     }
-
-    pub fn bytes(&self) -> usize {
-        self.bytes
-    }
 }
 
 impl Drop for Memory {

@@ -17,17 +17,22 @@ use std::sync::Arc;
 /// Folder of `.cu` files to use instead of those compiled in; for experiments.
 const VARIABLE: &str = "EIGENSCOPE_KERNELS";
 
-/// One program, in this order.
-const SOURCES: [(&str, &str); 8] = [
-    ("prelude.cu", include_str!("kernels/prelude.cu")),
-    ("norm.cu", include_str!("kernels/norm.cu")),
-    ("gelu.cu", include_str!("kernels/gelu.cu")),
-    ("adapter.cu", include_str!("kernels/adapter.cu")),
-    ("tile.cu", include_str!("kernels/tile.cu")),
-    ("attention.cu", include_str!("kernels/attention.cu")),
-    ("head.cu", include_str!("kernels/head.cu")),
-    ("optimizer.cu", include_str!("kernels/optimizer.cu")),
+const PRELUDE: Source = ("prelude.cu", include_str!("kernels/prelude.cu"));
+const TILE: Source = ("tile.cu", include_str!("kernels/tile.cu"));
+
+/// Programs, each compiled on a thread of its own; what they share comes first.
+const PROGRAMS: [&[Source]; 7] = [
+    &[PRELUDE, ("norm.cu", include_str!("kernels/norm.cu")), ("gelu.cu", include_str!("kernels/gelu.cu"))],
+    &[PRELUDE, ("adapter.cu", include_str!("kernels/adapter.cu"))],
+    &[PRELUDE, TILE, ("attention.cu", include_str!("kernels/attention.cu"))],
+    &[PRELUDE, TILE, ("attention_backward.cu", include_str!("kernels/attention_backward.cu"))],
+    &[PRELUDE, ("split.cu", include_str!("kernels/split.cu"))],
+    &[PRELUDE, ("head.cu", include_str!("kernels/head.cu"))],
+    &[PRELUDE, ("optimizer.cu", include_str!("kernels/optimizer.cu"))],
 ];
+
+/// A file's name and what is compiled in.
+type Source = (&'static str, &'static str);
 
 /// A kernel of a loaded module.
 #[derive(Clone, Copy)]
@@ -39,15 +44,19 @@ unsafe impl Sync for Kernel {}
 
 macro_rules! kernels {
     ($($name:ident),* $(,)?) => {
-        /// Every kernel of one program.
+        /// Every kernel, for one model and precision.
         pub struct Kernels {
             $(pub $name: Kernel,)*
-            _module: Module,
+            _modules: Vec<Module>,
         }
 
         impl Kernels {
-            fn of(module: Module) -> Result<Self, CudaError> {
-                Ok(Self { $($name: module.kernel(stringify!($name))?,)* _module: module })
+            fn of(modules: Vec<Module>) -> Result<Self, CudaError> {
+                let find = |name: &'static str| {
+                    let mut found = modules.iter().map(|m| m.kernel(name));
+                    found.find(Result::is_ok).unwrap_or_else(|| Err(CudaError::Kernels(format!("no kernel {name}"))))
+                };
+                Ok(Self { $($name: find(stringify!($name))?,)* _modules: modules })
             }
         }
     };
@@ -58,6 +67,7 @@ kernels!(
     add_norm,
     add_norm_backward,
     scatter_first,
+    split,
     gelu_forward,
     gelu_backward,
     combine,
@@ -77,7 +87,7 @@ kernels!(
 );
 
 impl Kernels {
-    /// The program for a model, from the cache or compiled.
+    /// The kernels for a model, from the cache or compiled.
     pub fn load(
         gpu: &Gpu,
         config: &Config,
@@ -97,16 +107,21 @@ impl Kernels {
         ];
         let mut options = vec![format!("--gpu-architecture={}", gpu.arch)];
         options.extend(sizes.iter().map(|(name, value)| format!("-D{name}={value}")));
-        let source = source()?;
-        let image = cached(&source, &options)?;
-        Self::of(Module::load(gpu, &image)?)
+        let sources = PROGRAMS.iter().map(|files| source(files)).collect::<Result<Vec<_>, _>>()?;
+        let images = std::thread::scope(|scope| {
+            let options = &options;
+            let threads: Vec<_> = sources.iter().map(|s| scope.spawn(move || cached(s, options))).collect();
+            let stopped = |_| Err(CudaError::Kernels("the compiler stopped".into()));
+            threads.into_iter().map(|t| t.join().unwrap_or_else(stopped)).collect::<Result<Vec<_>, _>>()
+        })?;
+        Self::of(images.iter().map(|image| Module::load(gpu, image)).collect::<Result<_, _>>()?)
     }
 }
 
-fn source() -> Result<String, CudaError> {
+fn source(files: &[Source]) -> Result<String, CudaError> {
     let folder = std::env::var_os(VARIABLE).filter(|v| !v.is_empty());
     let mut whole = String::new();
-    for (name, own) in SOURCES {
+    for (name, own) in files {
         let path = folder.as_ref().map(|f| Path::new(f).join(name)).filter(|p| p.exists());
         match path {
             Some(path) => {

@@ -16,6 +16,10 @@ use crate::random::keep_scale;
 use crate::train::BackendError;
 use crate::train::parameters::Parameters;
 
+/// Threads of the attention kernels, and the queries whose score gradients a block holds at a time.
+const ATTENTION_THREADS: usize = 256;
+const SLOPE_QUERIES: usize = 32;
+
 /// `Site` in prelude.cu.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -168,10 +172,12 @@ impl Layer {
         [self.input.descriptions(values), self.output.descriptions(values)].concat()
     }
 
-    /// Bytes of the attention kernels' tiles: `tiles` of 64 rows.
-    pub fn shared(head: usize, size: usize, tiles: usize) -> usize {
-        let row = head.next_multiple_of(16) + 16 / size;
-        tiles * TILE * row * size
+    /// Bytes of shared memory of the attention kernels, forward and backward, for heads of `head` values of `size` bytes.
+    pub fn shared(head: usize, size: usize) -> [usize; 2] {
+        let padding = 16 / size;
+        let tile = TILE * (head.next_multiple_of(16) + padding) * size;
+        let slopes = 2 * TILE * (SLOPE_QUERIES + padding) * size;
+        [3 * tile, 4 * tile + slopes]
     }
 
     fn scale(&self) -> f32 {
@@ -186,11 +192,6 @@ impl Layer {
         Matrices::new([0, 1, 2].map(|i| self.input.output(i, self.input_room(own))))
     }
 
-    fn attention_grid(&self, pass: &Pass, queries: usize, tiles: usize) -> Grid {
-        let shared = Self::shared(self.n / self.heads, self.size, tiles);
-        Grid { blocks: [queries, self.heads, pass.bucket.rows], threads: 128, shared }
-    }
-
     /// From x [tokens, n] to `own.out` [kept, n]; with `keeps` everything that the way back needs stays in `own`.
     pub fn forward(&self, pass: &Pass, x: u64, own: &LayerRoom, keeps: bool) -> Result<(), CudaError> {
         let Pass { tools, bucket, scratch, .. } = *pass;
@@ -198,11 +199,12 @@ impl Layer {
         // A key's bias moves all scores of a query alike, so softmax does not see it.
         self.input.forward(&tools, bucket.tokens, x, self.input_room(own), &[1])?;
 
-        let tiles = if pass.only_first { 1 } else { bucket.most / TILE };
+        let tiles = if pass.only_first { 1 } else { bucket.most.div_ceil(TILE) };
         let (logs, flags) = if keeps { (own.logs, own.kept) } else { (0, 0) };
         let (step, rows, qkv, scale) = (tools.step, pass.rows(), self.queries_keys_values(own), self.scale());
         let (at, context, capacity) = (pass.attention(self.index), own.context, bucket.tokens as i32);
-        let grid = self.attention_grid(pass, tiles, 3);
+        let [shared, _] = Self::shared(n / self.heads, self.size);
+        let grid = Grid { blocks: [tiles, self.heads, bucket.rows], threads: ATTENTION_THREADS, shared };
         gpu.launch(
             kernels.attention_forward,
             grid,
@@ -222,12 +224,11 @@ impl Layer {
         let places = (tokens, residual_rows);
         self.normalise(pass, &self.attention_norm, places, attended, bias, x, at, scratch.x1, normed, keeps)?;
 
-        let products = tools.products;
         let shape = Shape::forward(kept, self.wide, n);
-        products.run(gpu, shape, scratch.x1, self.intermediate.weight.at(0), own.u)?;
+        tools.product(shape, scratch.x1, self.intermediate.weight.at(0), own.u)?;
         let (count, u, bias, wide) = ((kept * self.wide) as u64, own.u, self.intermediate.bias.at(0), scratch.wide);
         gpu.launch(kernels.gelu_forward, Grid::flat(kept * self.wide / 8), &mut params![count, u, bias, wide])?;
-        products.run(gpu, Shape::forward(kept, n, self.wide), wide, self.dense.weight.at(0), scratch.narrow)?;
+        tools.product(Shape::forward(kept, n, self.wide), wide, self.dense.weight.at(0), scratch.narrow)?;
         let normed = Normed { normal: own.normal2, scales: own.scales2, flags: own.flags2 };
         let narrow = Strided { at: scratch.narrow, stride: n };
         let at = pass.hidden(site::output(self.index));
@@ -276,24 +277,18 @@ impl Layer {
         partials: Partials,
     ) -> Result<(), CudaError> {
         let Pass { tools, bucket, scratch, .. } = *pass;
-        let Tools { gpu, kernels, products, step, .. } = tools;
+        let Tools { gpu, kernels, step, .. } = tools;
         let (n, kept) = (self.n, pass.kept());
         let inner = Inner { k: scratch.k, dh: scratch.dh, dd: scratch.dd, e: scratch.e };
 
         let normed = Normed { normal: own.normal2, scales: own.scales2, flags: own.flags2 };
         let at = pass.hidden(site::output(self.index));
         self.normalise_backward(pass, &self.norm, slope, normed, at, scratch.residual, scratch.narrow, n)?;
-        products.run(
-            gpu,
-            Shape::backward(kept, self.wide, n),
-            scratch.narrow,
-            self.dense.weight.at(0),
-            scratch.wide,
-        )?;
+        tools.product(Shape::backward(kept, self.wide, n), scratch.narrow, self.dense.weight.at(0), scratch.wide)?;
         let (count, u, bias, wide) = ((kept * self.wide) as u64, own.u, self.intermediate.bias.at(0), scratch.wide);
         gpu.launch(kernels.gelu_backward, Grid::flat(kept * self.wide / 8), &mut params![count, u, bias, wide])?;
         let shape = Shape { adds: true, ..Shape::backward(kept, n, self.wide) };
-        products.run(gpu, shape, wide, self.intermediate.weight.at(0), scratch.residual)?;
+        tools.product(shape, wide, self.intermediate.weight.at(0), scratch.residual)?;
 
         let normed = Normed { normal: own.normal1, scales: own.scales1, flags: own.flags1 };
         let at = pass.hidden(site::attention_output(self.index));
@@ -309,17 +304,17 @@ impl Layer {
             return Ok(());
         }
 
-        let tiles = 2 * bucket.most / TILE;
         let (rows, qkv, scale, capacity) =
             (pass.rows(), self.queries_keys_values(own), self.scale(), bucket.tokens as i32);
         let (at, context, logs, flags) = (pass.attention(self.index), own.context, own.logs, own.kept);
         let stride = self.input.width();
         let slopes = Matrices::new([0, 1, 2].map(|i| Strided { at: scratch.dz + (i * n * self.size) as u64, stride }));
-        let dcontext = scratch.dcontext;
+        let (dcontext, sums) = (scratch.dcontext, scratch.query_sums);
+        let [_, shared] = Self::shared(n / self.heads, self.size);
         gpu.launch(
             kernels.attention_backward,
-            self.attention_grid(pass, tiles, 4),
-            &mut params![rows, qkv, scale, at, context, dcontext, logs, flags, capacity, slopes],
+            Grid { blocks: [self.heads, bucket.rows, 1], threads: ATTENTION_THREADS, shared },
+            &mut params![rows, qkv, scale, at, context, dcontext, logs, flags, capacity, slopes, sums],
         )?;
         if down && pass.only_first {
             let places = bucket.places();

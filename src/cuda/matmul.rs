@@ -28,8 +28,10 @@ const OP_T: i32 = 1;
 pub enum Storage {
     /// The engine's storage type; rows begin at multiples of 16 bytes.
     Real,
-    /// f32 at any place, in the engine's arithmetic.
+    /// f32 at any place, multiplied as such.
     Float,
+    /// f32 in three copies of 11 bits, multiplied in TF32.
+    Split,
 }
 
 /// C [m, n] = A [m, k] B, with rows `lda`, `ldb` and `ldc` values apart.
@@ -182,7 +184,7 @@ impl Products {
         let real = shape.storage == Storage::Real && self.precision == Precision::Bf16;
         let kind = if real { sys::cudaDataType::CUDA_R_16BF } else { sys::cudaDataType::CUDA_R_32F };
         let compute = match (self.precision, shape.storage) {
-            (Precision::Tf32, Storage::Real) => Compute::CUBLAS_COMPUTE_32F_FAST_TF32,
+            (Precision::Tf32, Storage::Real) | (_, Storage::Split) => Compute::CUBLAS_COMPUTE_32F_FAST_TF32,
             _ => Compute::CUBLAS_COMPUTE_32F,
         };
         let operation = result::create_matmul_desc(compute, sys::cudaDataType::CUDA_R_32F)?;
@@ -266,7 +268,7 @@ impl Products {
         // Sums in place order themselves by who is first.
         let schemes = sys::cublasLtReductionScheme_t::CUBLASLT_REDUCTION_SCHEME_MASK as u32
             & !(sys::cublasLtReductionScheme_t::CUBLASLT_REDUCTION_SCHEME_INPLACE as u32);
-        let alignment: u32 = if shape.storage == Storage::Real { 16 } else { 4 };
+        let alignment: u32 = if shape.storage == Storage::Float { 4 } else { 16 };
         let workspace = WORKSPACE as u64;
         let [of_b, of_a, of_c] = plan.layouts;
         // SAFETY: the preference is alive until the end of the block; sizes are those of the values; room for all results.

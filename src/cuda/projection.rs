@@ -5,7 +5,7 @@ use super::Precision;
 use super::device::{Gpu, Memory};
 use super::error::CudaError;
 use super::kernels::{Grid, Kernels, params};
-use super::matmul::{Products, Shape};
+use super::matmul::{Products, Shape, Storage};
 use super::weights::{floats, upload};
 use crate::adapter::{Factor, Form};
 use crate::model::weights::Weights;
@@ -14,7 +14,7 @@ use crate::train::parameters::Parameters;
 use std::ops::Range;
 
 /// Tokens of a warp in the adapter kernels.
-const TOKENS: usize = 4;
+const TOKENS: usize = 2;
 /// Columns and threads of a block of `adapter_gradients`.
 const GRAD_COLUMNS: usize = 128;
 /// Slabs of tokens whose gradients are summed apart, at most.
@@ -99,7 +99,7 @@ pub struct Count {
 }
 
 /// Tokens that `adapter_gradients` takes at a time.
-const TILE_OF_SLAB: usize = 64;
+const TILE_OF_SLAB: usize = 128;
 
 struct Place {
     range: Range<usize>,
@@ -157,10 +157,44 @@ pub struct Tools<'a> {
     pub gpu: &'a Gpu,
     pub kernels: &'a Kernels,
     pub products: &'a Products,
+    /// Where both sides of a split product go; 0 where none is split.
+    pub split: u64,
     /// Address of the step.
     pub step: u64,
     /// Address of the trained values, f32.
     pub values: u64,
+}
+
+impl Tools<'_> {
+    /// Asks for the product of `a` and `b` into `c`, split into three TF32 products where the engine computes in f32.
+    pub fn product(&self, shape: Shape, a: u64, b: u64, c: u64) -> Result<(), CudaError> {
+        if self.split == 0 || shape.storage == Storage::Float || shape.m == 0 {
+            return self.products.run(self.gpu, shape, a, b, c);
+        }
+        let Shape { m, n, k, lda, ldb, b_turned, .. } = shape;
+        let left = self.split;
+        let right = left + (3 * m * k * size_of::<f32>()).next_multiple_of(256) as u64;
+        self.split_side(a, [m, k, lda], true, false, left)?;
+        let (rows, columns) = if b_turned { (n, k) } else { (k, n) };
+        self.split_side(b, [rows, columns, ldb], false, !b_turned, right)?;
+        let ldb = if b_turned { 3 * k } else { n };
+        let deep = Shape { k: 3 * k, lda: 3 * k, ldb, storage: Storage::Split, ..shape };
+        self.products.run(self.gpu, deep, left, right, c)
+    }
+
+    fn split_side(
+        &self,
+        from: u64,
+        [rows, columns, stride]: [usize; 3],
+        left: bool,
+        below: bool,
+        to: u64,
+    ) -> Result<(), CudaError> {
+        let grid = Grid::flat(rows * columns / 4);
+        let (rows, columns, stride) = (rows as i32, columns as i32, stride as i32);
+        let (first, below) = (i32::from(left), i32::from(below));
+        self.gpu.launch(self.kernels.split, grid, &mut params![from, rows, columns, stride, first, below, to])
+    }
 }
 
 impl Projection {
@@ -287,7 +321,7 @@ impl Projection {
     /// bias where they are not adapted.
     pub fn forward(&self, tools: &Tools, tokens: usize, x: u64, room: Room, bare: &[usize]) -> Result<(), CudaError> {
         let shape = Shape::forward(tokens, self.width, self.n);
-        tools.products.run(tools.gpu, shape, x, self.stacked.at(0), room.z)?;
+        tools.product(shape, x, self.stacked.at(0), room.z)?;
         let mut parts = [Part::default(); 3];
         let mut count = 0;
         for (i, m) in self.matrices.iter().enumerate() {
@@ -348,7 +382,7 @@ impl Projection {
         if let Some((dx, adds)) = dx {
             let shape = Shape { adds, ..Shape::backward(tokens, self.n, self.width) };
             let weights = self.scaled.as_ref().unwrap_or(&self.stacked);
-            tools.products.run(tools.gpu, shape, dz, weights.at(0), dx)?;
+            tools.product(shape, dz, weights.at(0), dx)?;
         }
         Ok(())
     }

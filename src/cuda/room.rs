@@ -26,6 +26,8 @@ pub struct Sizes {
     /// Trained values, all and of the adapters.
     pub values: usize,
     pub adapters: usize,
+    /// Products are split.
+    pub splits: bool,
     /// Sets of partial gradients for each slab of tokens.
     pub sets: usize,
 }
@@ -63,6 +65,8 @@ pub struct Scratch {
     /// The same for each row's first token only.
     pub first: u64,
     pub dcontext: u64,
+    /// Gradients of queries between the key tiles of long rows, f32.
+    pub query_sums: u64,
     pub dz: u64,
     pub dz_output: u64,
     pub k: u64,
@@ -92,6 +96,8 @@ pub struct Room {
     pub scratch: Scratch,
     pub head: HeadRoom,
     pub partials: u64,
+    /// Both sides of a split product.
+    pub split: u64,
     memory: Option<Memory>,
 }
 
@@ -120,8 +126,8 @@ impl Room {
     pub fn new(gpu: &Gpu, sizes: &Sizes, bucket: Bucket) -> Result<Self, CudaError> {
         let memory = gpu.zeros(Self::bytes(sizes, bucket))?;
         let mut cutter = Cutter { base: memory.at(0), at: 0 };
-        let (batch, embedded, layers, scratch, head, partials) = cut(&mut cutter, sizes, bucket);
-        Ok(Self { bucket, batch, embedded, layers, scratch, head, partials, memory: Some(memory) })
+        let (batch, embedded, layers, scratch, head, partials, split) = cut(&mut cutter, sizes, bucket);
+        Ok(Self { bucket, batch, embedded, layers, scratch, head, partials, split, memory: Some(memory) })
     }
 
     /// Gives the region back; no batch fits any more.
@@ -131,7 +137,7 @@ impl Room {
     }
 }
 
-type Pieces = (u64, u64, Vec<LayerRoom>, Scratch, HeadRoom, u64);
+type Pieces = (u64, u64, Vec<LayerRoom>, Scratch, HeadRoom, u64, u64);
 
 fn cut(cutter: &mut Cutter, s: &Sizes, bucket: Bucket) -> Pieces {
     let Bucket { tokens, rows, most } = bucket;
@@ -169,6 +175,7 @@ fn cut(cutter: &mut Cutter, s: &Sizes, bucket: Bucket) -> Pieces {
         slope: cutter.take(tokens * narrow),
         first: cutter.take(rows * narrow),
         dcontext: cutter.take(tokens * narrow),
+        query_sums: cutter.take(if most > TILE { tokens * s.n * 4 } else { 0 }),
         dz: cutter.take(tokens * s.width * s.real),
         dz_output: cutter.take(tokens * s.width_output * s.real),
         k: cutter.take(inner * s.rank),
@@ -188,11 +195,14 @@ fn cut(cutter: &mut Cutter, s: &Sizes, bucket: Bucket) -> Pieces {
         dx: cutter.take(wide_row),
     };
     let partials = cutter.take(SLABS * s.sets * s.adapters * 4);
-    (batch, embedded, layers, scratch, head, partials)
+    let widest = s.wide.max(s.width).max(s.width_output);
+    let sides = 3 * (tokens.max(rows) * widest + widest * s.n) * 4 + 512;
+    let split = if s.splits { cutter.take(sides) } else { 0 };
+    (batch, embedded, layers, scratch, head, partials, split)
 }
 
 /// Why a model cannot be trained with these kernels.
-pub fn check(config: &Config, rank: usize) -> Result<(), CudaError> {
+pub fn check(config: &Config, rank: usize, real: usize) -> Result<(), CudaError> {
     let head = config.hidden_size / config.num_attention_heads;
     let whole = |field, found: usize| {
         let expected = "a multiple of 8";
@@ -204,6 +214,7 @@ pub fn check(config: &Config, rank: usize) -> Result<(), CudaError> {
     whole("hidden_size", config.hidden_size)?;
     whole("intermediate_size", config.intermediate_size)?;
     most("hidden_size", config.hidden_size, 2048, "at most 2048")?;
-    most("hidden_size / num_attention_heads", head, 2 * TILE, "at most 128")?;
+    let (largest, words) = if real == 2 { (128, "at most 128") } else { (80, "at most 80, or 128 in bf16") };
+    most("hidden_size / num_attention_heads", head, largest, words)?;
     most("rank", rank, 256, "at most 256")
 }

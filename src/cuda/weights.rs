@@ -17,8 +17,17 @@ pub fn upload(gpu: &Gpu, precision: Precision, values: &[f32]) -> Result<Memory,
             narrow.convert_from_f32_slice(values);
             gpu.copy_of(&narrow)
         }
-        Precision::F32 | Precision::Tf32 => gpu.copy_of(values),
+        Precision::Tf32 => {
+            let rounded: Vec<f32> = values.iter().map(|v| tf32(*v)).collect();
+            gpu.copy_of(&rounded)
+        }
+        Precision::F32 => gpu.copy_of(values),
     }
+}
+
+/// The nearest value of 11 bits, halves away from 0: PTX's `cvt.rna.tf32`. TF32 would cut the others off.
+fn tf32(value: f32) -> f32 {
+    if value.is_finite() { f32::from_bits((value.to_bits() + 0x1000) & !0x1fff) } else { value }
 }
 
 /// A frozen linear layer: weight [out, in] in the storage type, bias [out] in f32.
@@ -89,5 +98,19 @@ impl Embedding {
             position: table("position_embeddings", config.max_position_embeddings)?,
             norm: Norm::new(gpu, weights, &path("LayerNorm"), n, config.layer_norm_eps)?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tf32;
+
+    #[test]
+    fn tf32_is_the_nearest_of_eleven_bits() {
+        let step = 2f32.powi(-10);
+        for (value, rounded) in [(1.0, 1.0), (1.0 + 0.4 * step, 1.0), (1.0 + 0.5 * step, 1.0 + step), (-3.0, -3.0)] {
+            assert_eq!(tf32(value), rounded, "{value}");
+        }
+        assert!(tf32(f32::NAN).is_nan() && tf32(f32::INFINITY) == f32::INFINITY);
     }
 }

@@ -128,8 +128,9 @@ pub fn shaken(backend: &dyn Backend, seed: u64) -> Vec<NamedTensor> {
 }
 
 /// Loss, logits and every gradient of `engine` on the case against automatic differentiation in f64: the largest relative
-/// distance and what it is of. Both start from values off the start.
-pub fn compare(case: &Case, engine: &mut dyn Backend) -> (f64, String) {
+/// distance and what it is of. Both start from values off the start. A sum that cancels keeps the rounding of its terms, so a
+/// tensor counts as at least `share` of the norm of all gradients.
+pub fn compare(case: &Case, engine: &mut dyn Backend, share: f64) -> (f64, String) {
     let (checkpoint, batch, spec) = (checkpoint(case), batch(case), spec(case));
     let mut reference = Autograd::<f64>::new(&checkpoint, &spec, case.outputs, case.regression).expect("a model");
     let values = shaken(&reference, case.seed);
@@ -152,8 +153,7 @@ pub fn compare(case: &Case, engine: &mut dyn Backend) -> (f64, String) {
     let whole = norm(&expected.iter().map(|t| norm(&wide(t))).collect::<Vec<_>>());
     for (found, expected) in found.iter().zip(&expected) {
         assert_eq!(found.name, expected.name);
-        // A sum that cancels keeps the rounding of its terms: a tensor counts as at least a hundredth of the whole.
-        note(distance(&wide(found), &wide(expected), whole / 100.0), &found.name);
+        note(distance(&wide(found), &wide(expected), whole * share), &found.name);
     }
     worst
 }

@@ -17,39 +17,71 @@ struct Parts {
     Part part[3];
 };
 
-#define TOKENS 4
+// Eight sums over a warp at once: lane l gets that of v[l / 4].
+__device__ inline float warp_sums(float v[8]) {
+    int lane = threadIdx.x % WARP;
+#pragma unroll
+    for (int half = 4, bit = 16; half; half /= 2, bit /= 2) {
+        bool high = lane & bit;
+#pragma unroll
+        for (int i = 0; i < half; ++i) {
+            float other = __shfl_xor_sync(0xffffffffu, high ? v[i] : v[i + half], bit);
+            v[i] = (high ? v[i + half] : v[i]) + other;
+        }
+    }
+    v[0] += __shfl_xor_sync(0xffffffffu, v[0], 2);
+    v[0] += __shfl_xor_sync(0xffffffffu, v[0], 1);
+    return v[0];
+}
+
+#define TOKENS 2 // of a warp
 
 // y of TOKENS tokens by one warp; blockIdx.y is the part.
 extern "C" __global__ void combine(const real* z, int z_stride, int capacity, float s, Parts parts) {
     const Part p = parts.part[blockIdx.y];
     int t0 = (blockIdx.x * (blockDim.x / WARP) + threadIdx.x / WARP) * TOKENS;
     if (t0 >= capacity) return;
+    // A warp at the end does its last token twice.
+    const real* from[TOKENS];
+    int t[TOKENS];
+    for (int k = 0; k < TOKENS; ++k) {
+        t[k] = min(t0 + k, capacity - 1);
+        from[k] = z + (u64)t[k] * z_stride;
+    }
+    float y[CHUNKS][TOKENS][8];
     EACH_CHUNK(c, column) {
-        float y[TOKENS][8], b[8], scale[8];
+        float b[8];
         load8f(p.bias + column, b);
-        for (int i = 0; i < 8; ++i) scale[i] = p.c_len == 0 ? 1.f : p.c[p.c_len == 1 ? 0 : column + i];
         for (int k = 0; k < TOKENS; ++k) {
-            if (t0 + k >= capacity) break;
-            load8(z + (u64)(t0 + k) * z_stride + p.z_column + column, y[k]);
-            for (int i = 0; i < 8; ++i) y[k][i] = y[k][i] * scale[i] + b[i];
+            load8(from[k] + p.z_column + column, y[c][k]);
+            for (int i = 0; i < 8; ++i) {
+                float scale = p.c_len == 0 ? 1.f : p.c[p.c_len == 1 ? 0 : column + i];
+                y[c][k][i] = y[c][k][i] * scale + b[i];
+            }
         }
-        if (p.u) {
-#pragma unroll 4
-            for (int j = 0; j < RANK; ++j) {
-                float u[8];
-                load8(p.u + j * HIDDEN + column, u);
-                float factor = s * (p.d ? p.d[j] : 1.f);
+    }
+    if (p.u)
+        for (int j0 = 0; j0 < RANK; j0 += 8) {
+            float h[TOKENS][8];
 #pragma unroll
-                for (int k = 0; k < TOKENS; ++k) {
-                    if (t0 + k >= capacity) break;
-                    float h = factor * widen(z[(u64)(t0 + k) * z_stride + p.h_column + j]);
-                    for (int i = 0; i < 8; ++i) y[k][i] += h * u[i];
+            for (int j = 0; j < 8; ++j) {
+                bool there = j0 + j < RANK;
+                float factor = there ? s * (p.d ? p.d[j0 + j] : 1.f) : 0.f;
+                for (int k = 0; k < TOKENS; ++k) h[k][j] = there ? factor * widen(from[k][p.h_column + j0 + j]) : 0.f;
+            }
+            EACH_CHUNK(c, column) {
+#pragma unroll
+                for (int j = 0; j < 8; ++j) {
+                    if (j0 + j >= RANK) break;
+                    float u[8];
+                    load8(p.u + (j0 + j) * HIDDEN + column, u);
+                    for (int k = 0; k < TOKENS; ++k)
+                        for (int i = 0; i < 8; ++i) y[c][k][i] += h[k][j] * u[i];
                 }
             }
         }
-        for (int k = 0; k < TOKENS; ++k)
-            if (t0 + k < capacity) store8(p.y + (u64)(t0 + k) * p.y_stride + column, y[k]);
-    }
+    EACH_CHUNK(c, column)
+        for (int k = 0; k < TOKENS; ++k) store8(p.y + (u64)t[k] * p.y_stride + column, y[c][k]);
 }
 
 // The rank-r side of the way back, with g = U^T dy: [parts, capacity, RANK] each of
@@ -68,56 +100,48 @@ extern "C" __global__ void adapter_inner(const Step* step, int only_first, const
                                          int capacity, float s, Parts parts, Inner to) {
     const Part p = parts.part[blockIdx.y];
     int t0 = (blockIdx.x * (blockDim.x / WARP) + threadIdx.x / WARP) * TOKENS;
-    int tokens = counted(step, only_first);
+    int tokens = counted(step, only_first), lane = threadIdx.x % WARP;
     if (t0 >= tokens) return;
-    int lane = threadIdx.x % WARP;
-    for (int j0 = 0; j0 < RANK; j0 += 8) {
-        float g[TOKENS][8], e[TOKENS];
+    float dy[CHUNKS][TOKENS][8], e[TOKENS] = {};
+    EACH_CHUNK(c, column)
         for (int k = 0; k < TOKENS; ++k) {
-            e[k] = 0;
-            for (int j = 0; j < 8; ++j) g[k][j] = 0;
-        }
-        EACH_CHUNK(c, column) {
-            float dy[TOKENS][8];
-            for (int k = 0; k < TOKENS; ++k) {
-                u64 at = (u64)min(t0 + k, tokens - 1) * z_stride + p.z_column + column;
-                load8(dz + at, dy[k]);
-                if (p.c_len == 1 && j0 == 0) {
-                    float w[8];
-                    load8(z + at, w);
-                    for (int i = 0; i < 8; ++i) e[k] += dy[k][i] * w[i];
-                }
+            u64 at = (u64)min(t0 + k, tokens - 1) * z_stride + p.z_column + column;
+            load8(dz + at, dy[c][k]);
+            if (p.c_len == 1) {
+                float w[8];
+                load8(z + at, w);
+                for (int i = 0; i < 8; ++i) e[k] += dy[c][k][i] * w[i];
             }
+        }
+    if (p.c_len == 1)
+        for (int k = 0; k < TOKENS; ++k) {
+            float sum = warp_sum(e[k]);
+            if (lane == 0 && t0 + k < tokens) to.e[(u64)blockIdx.y * capacity + t0 + k] = sum;
+        }
+    for (int j0 = 0; j0 < RANK; j0 += 8) {
+        float g[TOKENS][8] = {};
+        EACH_CHUNK(c, column) {
 #pragma unroll
             for (int j = 0; j < 8; ++j) {
                 if (j0 + j >= RANK) break;
                 float u[8];
                 load8(p.u + (j0 + j) * HIDDEN + column, u);
                 for (int k = 0; k < TOKENS; ++k)
-                    for (int i = 0; i < 8; ++i) g[k][j] += dy[k][i] * u[i];
+                    for (int i = 0; i < 8; ++i) g[k][j] += dy[c][k][i] * u[i];
             }
         }
 #pragma unroll
         for (int k = 0; k < TOKENS; ++k) {
-            // Lane j keeps the sum of rank j0 + j, lane 8 that of c.
-            float mine = 0;
-            for (int j = 0; j < 8; ++j) {
-                float sum = warp_sum(g[k][j]);
-                if (lane == j) mine = sum;
-            }
-            float of_c = p.c_len == 1 && j0 == 0 ? warp_sum(e[k]) : 0.f;
-            int t = t0 + k, j = j0 + lane;
-            if (t >= tokens) break;
-            if (lane < 8 && j < RANK) {
-                float h = widen(z[(u64)t * z_stride + p.h_column + j]);
-                float d = p.d ? p.d[j] : 1.f;
-                u64 at = ((u64)blockIdx.y * capacity + t) * RANK + j;
-                to.k[at] = s * d * h;
-                to.dh[at] = s * d * mine;
-                to.dd[at] = s * h * mine;
-                dz[(u64)t * z_stride + p.h_column + j] = narrow(s * d * mine);
-            }
-            if (lane == 0 && j0 == 0) to.e[(u64)blockIdx.y * capacity + t] = of_c;
+            float sum = warp_sums(g[k]);
+            int t = t0 + k, j = j0 + lane / 4;
+            if (lane % 4 != 0 || j >= RANK || t >= tokens) continue;
+            float h = widen(z[(u64)t * z_stride + p.h_column + j]);
+            float d = p.d ? p.d[j] : 1.f;
+            u64 at = ((u64)blockIdx.y * capacity + t) * RANK + j;
+            to.k[at] = s * d * h;
+            to.dh[at] = s * d * sum;
+            to.dd[at] = s * h * sum;
+            dz[(u64)t * z_stride + p.h_column + j] = narrow(operand(s * d * sum));
         }
     }
 }
@@ -133,76 +157,83 @@ struct AllPlaces {
     Places part[3];
 };
 
-// Columns of a block: two a thread.
 #define GRAD_THREADS 128
-#define GRAD_COLUMNS GRAD_THREADS
-#define GRAD_RANKS 8
+#define GRAD_COLUMNS 128 // of a block, eight a thread
+#define GRAD_TOKENS 128  // whose weights stand in shared memory at a time
 
 // Gradients of slab blockIdx.y of the tokens: blockIdx.z = 2 part + kind, kind 0: dU = dy^T k with dc and dd, kind 1:
 // dV = x^T dh. Each slab writes partials of its own, `stride` values apart, so the sum has one order; the V of tied factors
-// has a second set behind the first.
-extern "C" __global__ void adapter_gradients(const Step* step, int only_first, const real* x, const real* z,
-                                             const real* dz, int z_stride, int capacity, int slab, Parts parts,
-                                             AllPlaces places, Inner from, float* partials, int stride) {
-    __shared__ float weights[64][GRAD_RANKS];
-    __shared__ float halves[GRAD_THREADS / 2][2 * GRAD_RANKS + 2];
+// has a second set behind the first. Eight groups of threads take every eighth token.
+extern "C" __global__ void __launch_bounds__(GRAD_THREADS)
+    adapter_gradients(const Step* step, int only_first, const real* x, const real* z, const real* dz, int z_stride,
+                      int capacity, int slab, Parts parts, AllPlaces places, Inner from, float* partials, int stride) {
+    __shared__ __align__(16) float weights[GRAD_TOKENS][8];
+    __shared__ float sums[GRAD_THREADS / WARP][64 + 8][GRAD_COLUMNS / 8];
     int part = blockIdx.z / 2, kind = blockIdx.z % 2;
     const Part p = parts.part[part];
     const Places place = places.part[part];
     int tokens = counted(step, only_first), begin = blockIdx.y * slab, end = min(begin + slab, tokens);
-    int half = threadIdx.x / (GRAD_THREADS / 2), pair = threadIdx.x % (GRAD_THREADS / 2);
-    int column = blockIdx.x * GRAD_COLUMNS + 2 * pair;
-    bool inside = column < HIDDEN;
-    bool by_row = kind == 0 && p.c_len > 1;
+    int warp = threadIdx.x / WARP, lane = threadIdx.x % WARP;
+    int group = threadIdx.x / (GRAD_COLUMNS / 8), eight = threadIdx.x % (GRAD_COLUMNS / 8);
+    int column = blockIdx.x * GRAD_COLUMNS + 8 * eight;
+    bool inside = column < HIDDEN, by_row = kind == 0 && p.c_len > 1;
     const real* a = kind == 0 ? dz + p.z_column : x;
     int a_stride = kind == 0 ? z_stride : HIDDEN;
     const float* w = (kind == 0 ? from.k : from.dh) + (u64)part * capacity * RANK;
     float* out = partials + (u64)(kind == 1 && place.tied ? gridDim.y + blockIdx.y : blockIdx.y) * stride;
-    for (int j0 = 0; j0 < RANK; j0 += GRAD_RANKS) {
-        float sum[2][GRAD_RANKS] = {}, of_c[2] = {};
-        for (int t0 = begin; t0 < end; t0 += 64) {
+    for (int j0 = 0; j0 < RANK; j0 += 8) {
+        float sum[8][8] = {}, of_c[8] = {};
+        for (int t0 = begin; t0 < end; t0 += GRAD_TOKENS) {
             __syncthreads();
-            for (int i = threadIdx.x; i < 64 * GRAD_RANKS; i += GRAD_THREADS) {
-                int t = t0 + i / GRAD_RANKS, j = j0 + i % GRAD_RANKS;
-                weights[i / GRAD_RANKS][i % GRAD_RANKS] = t < end && j < RANK ? w[(u64)t * RANK + j] : 0.f;
+            for (int i = threadIdx.x; i < GRAD_TOKENS * 8; i += GRAD_THREADS) {
+                int t = t0 + i / 8, j = j0 + i % 8;
+                weights[i / 8][i % 8] = t < end && j < RANK ? w[(u64)t * RANK + j] : 0.f;
             }
             __syncthreads();
             if (!inside) continue;
-#pragma unroll 8
-            for (int k = half * 32; k < half * 32 + 32; ++k) {
+#pragma unroll 4
+            for (int k = group; k < GRAD_TOKENS; k += GRAD_THREADS / (GRAD_COLUMNS / 8)) {
+                // Past the end the weights are 0.
                 int t = min(t0 + k, tokens - 1);
-                const real* at = a + (u64)t * a_stride + column;
-                float v[2] = {widen(at[0]), widen(at[1])};
+                float v[8], f[8];
+                load8(a + (u64)t * a_stride + column, v);
+                load8f(weights[k], f);
 #pragma unroll
-                for (int j = 0; j < GRAD_RANKS; ++j) {
-                    sum[0][j] += v[0] * weights[k][j];
-                    sum[1][j] += v[1] * weights[k][j];
+                for (int i = 0; i < 8; ++i)
+#pragma unroll
+                    for (int j = 0; j < 8; ++j) sum[i][j] += v[i] * f[j];
+                if (by_row && j0 == 0 && t0 + k < end) {
+                    load8(z + (u64)t * z_stride + p.z_column + column, f);
+                    for (int i = 0; i < 8; ++i) of_c[i] += v[i] * f[i];
                 }
-                if (by_row && j0 == 0 && t0 + k < end)
-                    for (int i = 0; i < 2; ++i) of_c[i] += v[i] * widen(z[(u64)t * z_stride + p.z_column + column + i]);
             }
         }
-        __syncthreads();
-        if (half == 1) {
-            for (int j = 0; j < GRAD_RANKS; ++j) halves[pair][j] = sum[0][j], halves[pair][GRAD_RANKS + j] = sum[1][j];
-            halves[pair][2 * GRAD_RANKS] = of_c[0], halves[pair][2 * GRAD_RANKS + 1] = of_c[1];
+        // Over the groups: two in each warp, then over the warps.
+#pragma unroll
+        for (int i = 0; i < 72; ++i) {
+            float v = i < 64 ? sum[i / 8][i % 8] : of_c[i % 8];
+            v += __shfl_xor_sync(0xffffffffu, v, 16);
+            if (lane < 16) sums[warp][i][lane] = v;
         }
         __syncthreads();
-        if (half == 0 && inside) {
-            int at = kind == 0 ? place.u : place.v;
-            bool transposed = kind == 0 ? place.u_transposed : place.v_transposed;
-            for (int i = 0; i < 2; ++i)
-                for (int j = 0; j < GRAD_RANKS && j0 + j < RANK; ++j) {
-                    float g = sum[i][j] + halves[pair][i * GRAD_RANKS + j];
-                    out[at + (transposed ? (j0 + j) * HIDDEN + column + i : (column + i) * RANK + j0 + j)] = g;
-                }
-            if (by_row && j0 == 0)
-                for (int i = 0; i < 2; ++i) out[place.c + column + i] = of_c[i] + halves[pair][2 * GRAD_RANKS + i];
+        int at = kind == 0 ? place.u : place.v;
+        bool transposed = kind == 0 ? place.u_transposed : place.v_transposed;
+        for (int i = threadIdx.x; i < GRAD_COLUMNS * 8; i += GRAD_THREADS) {
+            int of = blockIdx.x * GRAD_COLUMNS + i / 8, j = j0 + i % 8;
+            if (of >= HIDDEN || j >= RANK) continue;
+            float g = 0;
+            for (int k = 0; k < GRAD_THREADS / WARP; ++k) g += sums[k][i % 64][i / 64];
+            out[at + (transposed ? j * HIDDEN + of : of * RANK + j)] = g;
+        }
+        if (by_row && j0 == 0) {
+            int of = blockIdx.x * GRAD_COLUMNS + threadIdx.x;
+            float g = 0;
+            for (int k = 0; k < GRAD_THREADS / WARP; ++k) g += sums[k][64 + threadIdx.x % 8][threadIdx.x / 8];
+            if (of < HIDDEN) out[place.c + of] = g;
         }
     }
     // A warp for each of d's values and for a scalar c; the V side of tied factors adds nothing to them.
     if (blockIdx.x != 0 || (kind == 1 && !place.tied)) return;
-    int warp = threadIdx.x / WARP, lane = threadIdx.x % WARP;
     const float* dd = from.dd + (u64)part * capacity * RANK;
     if (place.d >= 0)
         for (int j = warp; j < RANK; j += GRAD_THREADS / WARP) {
@@ -243,7 +274,7 @@ extern "C" __global__ void refresh_factors(const Matrix* matrices) {
     if (at >= RANK * HIDDEN) return;
     int j = at / HIDDEN, i = at % HIDDEN;
     m.u_rows[at] = narrow(m.u[m.u_transposed ? at : i * RANK + j]);
-    real v = narrow(m.v[m.v_transposed ? at : i * RANK + j]);
+    real v = narrow(operand(m.v[m.v_transposed ? at : i * RANK + j]));
     m.v_rows[at] = v;
     if (m.v_scaled) m.v_scaled[at] = v;
 }
@@ -257,6 +288,6 @@ extern "C" __global__ void refresh_scaled(const Matrix* matrices) {
         float v[8];
         load8(m.w0 + (u64)row * HIDDEN + column, v);
         for (int i = 0; i < 8; ++i) v[i] *= c;
-        store8(m.scaled + (u64)row * HIDDEN + column, v);
+        store8_operand(m.scaled + (u64)row * HIDDEN + column, v);
     }
 }

@@ -27,7 +27,7 @@ extern "C" __global__ void gelu_forward(u64 count, const real* u, const float* b
         float x = v[i] + b[i];
         v[i] = x * cumulative(x, bell);
     }
-    store8(y + at, v);
+    store8_operand(y + at, v);
 }
 
 // d *= gelu'(u + bias), [rows, WIDE].
@@ -44,5 +44,5 @@ extern "C" __global__ void gelu_backward(u64 count, const real* u, const float* 
         float whole = cumulative(x, bell);
         g[i] *= whole + x * bell * 0.39894228040143268f;
     }
-    store8(d + at, g);
+    store8_operand(d + at, g);
 }

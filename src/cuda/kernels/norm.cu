@@ -51,7 +51,7 @@ extern "C" __global__ void embed(const Step* step, int capacity, const u32* ids,
     EACH_CHUNK(c, column) {
         affine8(x.v[c], gamma, beta, column, y);
         if (site.threshold) drop8(y, kept8(site, step->step, (u64)places[t] * HIDDEN + column), site.scale);
-        store8(out + (u64)t * HIDDEN + column, y);
+        store8_operand(out + (u64)t * HIDDEN + column, y);
     }
 }
 
@@ -84,7 +84,7 @@ extern "C" __global__ void add_norm(const Step* step, int count, const int* toke
     EACH_CHUNK(c, column) {
         float out[8];
         affine8(r.v[c], gamma, beta, column, out);
-        store8(y + (u64)t * HIDDEN + column, out);
+        store8_operand(y + (u64)t * HIDDEN + column, out);
         if (normal) store8(normal + (u64)t * HIDDEN + column, r.v[c]);
     }
     if (scales && threadIdx.x % WARP == 0) scales[t] = scale;
@@ -116,7 +116,7 @@ extern "C" __global__ void add_norm_backward(int count, const real* dy, const re
         for (int i = 0; i < 8; ++i) d.v[c][i] = scale * (d.v[c][i] - flat - x.v[c][i] * along);
         store8(dres + (u64)t * HIDDEN + column, d.v[c]);
         if (site.threshold) drop8(d.v[c], flags[((u64)t * HIDDEN + column) / 8], site.scale);
-        store8(dx + (u64)t * dx_stride + column, d.v[c]);
+        store8_operand(dx + (u64)t * dx_stride + column, d.v[c]);
     }
 }
 

@@ -75,6 +75,24 @@ __device__ inline void store8(real* p, const float v[8]) {
 #endif
 }
 
+// v as a product takes it: TF32 keeps 11 bits, and what it cuts off would all be of one sign.
+__device__ inline float operand(float v) {
+#if PRECISION == 1
+    u32 r;
+    asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(r) : "f"(v));
+    return bits_to_float(r);
+#else
+    return v;
+#endif
+}
+
+// For what matrix products read.
+__device__ inline void store8_operand(real* p, float v[8]) {
+#pragma unroll
+    for (int i = 0; i < 8; ++i) v[i] = operand(v[i]);
+    store8(p, v);
+}
+
 __device__ inline void load8f(const float* p, float v[8]) {
     float4 a = *(const float4*)p, b = *(const float4*)(p + 4);
     v[0] = a.x, v[1] = a.y, v[2] = a.z, v[3] = a.w, v[4] = b.x, v[5] = b.y, v[6] = b.z, v[7] = b.w;

@@ -4,20 +4,25 @@
 
 #define HEAD_PADDED ((HEAD + 15) / 16 * 16)
 #define HEAD_TILES (HEAD_PADDED / 8)
-#define TILE 64 // rows of a tile: queries or keys
-#define ATTENTION_THREADS 128
+#define TILE 128 // rows of a tile: queries or keys, 16 for each warp
+#define ATTENTION_THREADS 256
+#define SLOPE_QUERIES 32 // queries whose score gradients stand in shared memory at a time
 
 #if PRECISION == 2
 #define K_STEP 16
 #define ROW (HEAD_PADDED + 8) // values between two rows: no two of eight rows share a bank
+#define SLOPE_ROW (SLOPE_QUERIES + 8)
 typedef u32 piece;
 #define A_PIECES 4
 #else
 #define K_STEP 8
 #define ROW (HEAD_PADDED + 4)
+#define SLOPE_ROW (SLOPE_QUERIES + 4)
 typedef float piece;
 #define A_PIECES 4
 #endif
+
+__device__ inline u32 shared_address(const void* p) { return (u32)__cvta_generic_to_shared(p); }
 
 struct Left {
     piece p[A_PIECES];
@@ -27,8 +32,6 @@ struct Right {
 };
 
 #if PRECISION == 2
-__device__ inline u32 shared_address(const void* p) { return (u32)__cvta_generic_to_shared(p); }
-
 __device__ inline void mma(float c[4], const Left& a, const Right& b) {
     asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
                  : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
@@ -41,6 +44,18 @@ __device__ inline Left left_from(const real* tile, int m0, int k0) {
     u32 at = shared_address(tile + (m0 + lane % 16) * ROW + k0 + lane / 16 * 8);
     Left a;
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
+                 : "=r"(a.p[0]), "=r"(a.p[1]), "=r"(a.p[2]), "=r"(a.p[3])
+                 : "r"(at)
+                 : "memory");
+    return a;
+}
+
+// A from columns m0.. of a tile [k][m] whose rows are SLOPE_ROW values apart.
+__device__ inline Left left_turned(const real* tile, int m0, int k0) {
+    int lane = threadIdx.x % WARP;
+    u32 at = shared_address(tile + (k0 + lane % 8 + lane / 16 * 8) * SLOPE_ROW + m0 + lane / 8 % 2 * 8);
+    Left a;
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
                  : "=r"(a.p[0]), "=r"(a.p[1]), "=r"(a.p[2]), "=r"(a.p[3])
                  : "r"(at)
                  : "memory");
@@ -106,6 +121,13 @@ __device__ inline Left left_from(const real* tile, int m0, int k0) {
     return Left{{at[0], at[8 * ROW], at[4], at[8 * ROW + 4]}};
 }
 
+// Its k in the order of right_by_row.
+__device__ inline Left left_turned(const real* tile, int m0, int k0) {
+    int g = threadIdx.x % WARP / 4, t = threadIdx.x % 4;
+    const real* at = tile + (k0 + 2 * t) * SLOPE_ROW + m0 + g;
+    return Left{{at[0], at[8], at[SLOPE_ROW], at[SLOPE_ROW + 8]}};
+}
+
 __device__ inline void right_by_column(const real* tile, int n0, int k0, Right b[2]) {
     int g = threadIdx.x % WARP / 4, t = threadIdx.x % 4;
     for (int i = 0; i < 2; ++i) {
@@ -129,16 +151,16 @@ __device__ inline Left left_of(const float c[][4], int step) {
 }
 #endif
 
-// C [16, 64] = rows m0.. of `left` [m][HEAD] times the rows of `right` [n][HEAD].
-__device__ inline void product_by_column(float c[TILE / 8][4], const real* left, int m0, const real* right) {
+// C [16, 8 N] = rows m0.. of `left` [m][HEAD] times 8 N rows of `right` [n][HEAD].
+template <int N> __device__ inline void product_by_column(float (&c)[N][4], const real* left, int m0, const real* right) {
 #pragma unroll
-    for (int n = 0; n < TILE / 8; ++n)
+    for (int n = 0; n < N; ++n)
         for (int i = 0; i < 4; ++i) c[n][i] = 0;
 #pragma unroll
     for (int k = 0; k < HEAD_PADDED; k += K_STEP) {
         Left a = left_from(left, m0, k);
 #pragma unroll
-        for (int n = 0; n < TILE / 8; n += 2) {
+        for (int n = 0; n < N; n += 2) {
             Right b[2];
             right_by_column(right, n * 8, k, b);
             mma(c[n], a, b[0]);
@@ -147,10 +169,11 @@ __device__ inline void product_by_column(float c[TILE / 8][4], const real* left,
     }
 }
 
-// out [16, HEAD] += c [16, 64] times `right` [64][HEAD].
-__device__ inline void product_by_row(float out[HEAD_TILES][4], const float c[TILE / 8][4], const real* right) {
+// out [16, HEAD] += c [16, 8 N] times 8 N rows of `right` [n][HEAD].
+template <int N>
+__device__ inline void product_by_row(float (&out)[HEAD_TILES][4], const float (&c)[N][4], const real* right) {
 #pragma unroll
-    for (int k = 0; k < TILE / K_STEP; ++k) {
+    for (int k = 0; k < 8 * N / K_STEP; ++k) {
         Left a = left_of(c, k);
 #pragma unroll
         for (int n = 0; n < HEAD_TILES; n += 2) {
@@ -162,19 +185,18 @@ __device__ inline void product_by_row(float out[HEAD_TILES][4], const float c[TI
     }
 }
 
-// Rows 0 to `count` of a matrix of HEAD columns to a tile; rows past them and columns past HEAD are 0.
+// Asks for rows 0 to `count` of a matrix of HEAD columns in a tile; rows past them and columns past HEAD become 0. They are
+// there after wait_for_tiles and a barrier.
 __device__ inline void load_tile(real* tile, const real* from, int stride, int count) {
 #if HEAD % 8 == 0
-    for (int i = threadIdx.x; i < TILE * (HEAD_PADDED / 8); i += ATTENTION_THREADS) {
-        int row = i / (HEAD_PADDED / 8), column = i % (HEAD_PADDED / 8) * 8;
-        real* to = tile + row * ROW + column;
-        const real* at = from + (u64)row * stride + column;
+    const int pieces = HEAD_PADDED * sizeof(real) / 16, each = 16 / sizeof(real);
+    for (int i = threadIdx.x; i < TILE * pieces; i += ATTENTION_THREADS) {
+        int row = i / pieces, column = i % pieces * each;
         bool there = row < count && column < HEAD;
-        uint4 zero = make_uint4(0, 0, 0, 0);
-        *(uint4*)to = there ? *(const uint4*)at : zero;
-#if PRECISION != 2
-        *(uint4*)(to + 4) = there ? *(const uint4*)(at + 4) : zero;
-#endif
+        const real* at = there ? from + (u64)row * stride + column : from;
+        asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(tile + row * ROW + column)), "l"(at),
+                     "r"(there ? 16 : 0)
+                     : "memory");
     }
 #else
     for (int i = threadIdx.x; i < TILE * HEAD_PADDED; i += ATTENTION_THREADS) {
@@ -184,21 +206,97 @@ __device__ inline void load_tile(real* tile, const real* from, int stride, int c
 #endif
 }
 
-// Rows m0 + g and m0 + g + 8 of this warp's C, those under `count`, to a matrix of HEAD columns.
-__device__ inline void store_rows(real* to, int stride, int m0, int count, const float c[HEAD_TILES][4], float low,
-                                  float high) {
+__device__ inline void wait_for_tiles() { asm volatile("cp.async.wait_all;" ::: "memory"); }
+
+__device__ inline void store2(real* to, float low, float high) {
+#if PRECISION == 2
+    *(u32*)to = pack_bf16(low, high);
+#else
+    *(float2*)to = make_float2(operand(low), operand(high));
+#endif
+}
+
+// Rows m0 + g and m0 + g + 8 of this warp's C to a tile.
+__device__ inline void to_tile(real* tile, int m0, const float (&c)[HEAD_TILES][4], float low, float high) {
     int g = threadIdx.x % WARP / 4, t = threadIdx.x % 4;
 #pragma unroll
     for (int n = 0; n < HEAD_TILES; ++n) {
-        int column = n * 8 + 2 * t;
+        real* at = tile + (m0 + g) * ROW + n * 8 + 2 * t;
+        store2(at, c[n][0] * low, c[n][1] * low);
+        store2(at + 8 * ROW, c[n][2] * high, c[n][3] * high);
+    }
+}
+
+// Rows m0.. of a tile, those under `count`, to a matrix of HEAD columns, by `threads` threads of which this is number `own`:
+// whole pieces of 16 bytes, as the accumulators alone would not be.
+__device__ inline void store_tile(real* to, int stride, const real* tile, int m0, int rows, int count, int own, int threads) {
+#if HEAD % 8 == 0
+    const int pieces = HEAD * sizeof(real) / 16, each = 16 / sizeof(real);
+    for (int i = own; i < rows * pieces; i += threads) {
+        int row = m0 + i / pieces, column = i % pieces * each;
+        if (row < count) *(uint4*)(to + (u64)row * stride + column) = *(const uint4*)(tile + row * ROW + column);
+    }
+#else
+    for (int i = own; i < rows * HEAD; i += threads) {
+        int row = m0 + i / HEAD, column = i % HEAD;
+        if (row < count) to[(u64)row * stride + column] = tile[row * ROW + column];
+    }
+#endif
+}
+
+#if PRECISION == 0
+#define EXP expf
+#else
+#define EXP __expf
+#endif
+
+// Where the rows of the batch lie, and which of their scores count.
+struct Rows {
+    const int* first;   // [rows + 1] first token of each row, then the end
+    const int* columns; // [tokens] column in the padded batch: scores are numbered there
+    const u8* leads;    // [rows] the first token takes part as a key
+    int only_first;     // one query a row: its first token
+    int most;           // longest row, rounded up to 64: the stride of `flags`
+};
+
+// Q, K, V or their gradients: a matrix of tokens whose column 0 is the first head's.
+struct Matrices {
+    real* q;
+    real* k;
+    real* v;
+    int q_stride, k_stride, v_stride;
+};
+
+// Kept flags of one query: 32 keys from k0 on, the lowest bit first.
+__device__ inline u32 kept_keys(const Site& site, const Step* step, const Rows& rows, int row, int head, int first, int len,
+                                int q, int k0) {
+    int width = step->width;
+    u64 base = (((u64)row * HEADS + head) * width + rows.columns[first + q]) * width;
+    int count = min(32, len - k0);
+    int from = rows.columns[first + k0];
+    u32 bits = 0;
+    if (rows.columns[first + k0 + count - 1] - from == count - 1) {
+        u64 element = base + from;
+        int skip = element % 4;
+        u32 block = (u32)(element / 4);
+        for (int i = 0; 4 * i < count + skip; ++i) {
+            Words r = philox(block + i, site.number, step->step, site.seed);
 #pragma unroll
-        for (int half = 0; half < 2; ++half) {
-            int row = m0 + g + 8 * half;
-            float factor = half ? high : low;
-            if (row >= count) continue;
-            real* at = to + (u64)row * stride + column;
-            if (column < HEAD) at[0] = narrow(c[n][2 * half] * factor);
-            if (column + 1 < HEAD) at[1] = narrow(c[n][2 * half + 1] * factor);
+            for (int w = 0; w < 4; ++w) {
+                int bit = 4 * i + w - skip;
+                if (bit >= 0 && bit < 32) bits |= (u32)(r.w[w] >= site.threshold) << bit;
+            }
+        }
+    } else {
+        for (int i = 0; i < count; ++i) {
+            u64 element = base + rows.columns[first + k0 + i];
+            Words r = philox((u32)(element / 4), site.number, step->step, site.seed);
+            bits |= (u32)(r.w[element % 4] >= site.threshold) << i;
         }
     }
+    return bits;
+}
+
+__device__ inline u64 flag_place(const Rows& rows, int row, int head, int q) {
+    return (((u64)row * HEADS + head) * rows.most + q) * (rows.most / 32);
 }
