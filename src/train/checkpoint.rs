@@ -4,7 +4,7 @@ use super::{NamedTensor, Parameter, Part, State, Values};
 use crate::spec::RunSpec;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -148,9 +148,23 @@ fn write<'a>(
         .map(|(name, dtype, shape, bytes)| Ok((name.as_str(), TensorView::new(*dtype, shape.to_vec(), bytes)?)))
         .collect::<Result<_, _>>()
         .map_err(format)?;
-    let bytes = safetensors::serialize(views, Some(metadata)).map_err(format)?;
+    let mut bytes = safetensors::serialize(views, Some(metadata)).map_err(format)?;
+    sort_header(&mut bytes);
     replace_file(path, &bytes).map_err(io)?;
     Ok(bytes.len() as u64)
+}
+
+/// Sorts the header's members: safetensors writes its metadata in a random order, and equal runs shall give equal files.
+fn sort_header(bytes: &mut [u8]) {
+    let Some((length, rest)) = bytes.split_first_chunk_mut::<8>() else { return };
+    let Some(header) = rest.get_mut(..u64::from_le_bytes(*length) as usize) else { return };
+    let Ok(sorted) = serde_json::from_slice::<BTreeMap<String, serde_json::Value>>(header) else { return };
+    let Ok(text) = serde_json::to_vec(&sorted) else { return };
+    // Only the order changes, so only the padding behind may be left over.
+    if text.len() <= header.len() {
+        header.fill(b' ');
+        header[..text.len()].copy_from_slice(&text);
+    }
 }
 
 /// Puts `bytes` in place of `path`: temporary file, sync, rename, sync of the folder.
