@@ -3,7 +3,7 @@
 use crate::model::real::Real;
 
 /// First and second betas of `torch.optim.AdamW`.
-const BETAS: (f64, f64) = (0.9, 0.999);
+pub const BETAS: (f64, f64) = (0.9, 0.999);
 
 /// A range of the flat buffer and whether weight decay applies there.
 #[derive(Clone, Debug, PartialEq, Eq)]

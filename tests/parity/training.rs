@@ -5,6 +5,7 @@ use eigenscope::cpu::Cpu;
 use eigenscope::data::Batch;
 use eigenscope::train::NamedTensor;
 use eigenscope::train::autograd::Autograd;
+use eigenscope::train::optim;
 use eigenscope::train::schedule::Schedule;
 use serde_json::Value;
 
@@ -56,6 +57,9 @@ fn training<S: Subject>(method: &str, double: bool, limits: &Limits) {
     let checkpoint = folder::checkpoint(text(&info["model"]));
     let tasks = folder::json("forward.json")["tasks"].clone();
     let peak = number(&info["optimizer"]["lr"]);
+    assert_eq!(numbers(&info["optimizer"]["betas"]), [optim::BETAS.0, optim::BETAS.1], "{method}: the betas of AdamW");
+    let largest = items(&data["batch_order"]).iter().map(|rows| items(rows).len()).max();
+    assert_eq!(largest, Some(whole(&info["batch_size"])), "{method}: rows in a batch");
     let mut used = 0;
     for (name, variant) in members(&info["variants"]) {
         let task = text(&variant["task"]);
