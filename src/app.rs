@@ -10,6 +10,7 @@ use crate::store::Store;
 use crate::ui::{self, Choices, Colours};
 use anyhow::Context;
 use signal_hook::consts::{SIGHUP, SIGTERM};
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -48,7 +49,9 @@ fn terminal(runs: &Path) -> anyhow::Result<u8> {
     drop(port);
     let active = engine.active();
     if !active.is_empty() {
-        eprintln!("saving {} active run(s); r in the table of runs resumes them", active.len());
+        // The terminal may be gone, and then so is stderr.
+        let _ =
+            writeln!(std::io::stderr(), "saving {} active run(s); r in the table of runs resumes them", active.len());
     }
     drop(engine);
     ended?;

@@ -290,6 +290,7 @@ impl<'a> Ui<'a> {
 /// Runs the terminal program until the person leaves or `end` is set.
 pub fn run(port: &dyn Port, choices: &Choices, colours: Colours, end: &AtomicBool) -> Result<(), UiError> {
     let mut screen = terminal::Screen::enter()?;
+    let input = terminal::Input::start()?;
     let mut ui = Ui::new(port, choices, colours);
     let mut drawn: Option<Instant> = None;
     while !ui.is_done() && !end.load(Ordering::SeqCst) {
@@ -299,15 +300,15 @@ pub fn run(port: &dyn Port, choices: &Choices, colours: Colours, end: &AtomicBoo
             drawn = Some(Instant::now());
         }
         let wait = if ui.dirty { FRAME } else { IDLE };
-        if crossterm::event::poll(wait)? {
-            // All that waits is taken before the next frame: a burst of keys costs one frame.
-            loop {
-                ui.event(&crossterm::event::read()?);
-                if ui.is_done() || !crossterm::event::poll(Duration::ZERO)? {
-                    break;
-                }
-            }
+        // All that waits is taken before the next frame: a burst of keys costs one frame.
+        let mut next = input.wait(wait)?;
+        while let Some(event) = next {
+            ui.event(&event);
+            next = if ui.is_done() { None } else { input.wait(Duration::ZERO)? };
         }
+    }
+    if ui.is_done() {
+        input.stop();
     }
     Ok(())
 }

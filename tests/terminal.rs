@@ -5,6 +5,7 @@ use portable_pty::{CommandBuilder, MasterPty, PtySize, native_pty_system};
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,8 @@ struct Terminal {
     screen: Arc<Mutex<vt100::Parser>>,
     /// All that was written, to see which modes were left.
     raw: Arc<Mutex<Vec<u8>>>,
-    _master: Box<dyn MasterPty + Send>,
+    master: Box<dyn MasterPty + Send>,
+    closing: Arc<AtomicBool>,
 }
 
 fn cells(count: u16) -> NonZeroU16 {
@@ -38,10 +40,12 @@ impl Terminal {
         let screen = Arc::new(Mutex::new(vt100::Parser::new(cells(rows), cells(columns), 0)));
         let raw = Arc::new(Mutex::new(Vec::new()));
         let (to_screen, to_raw) = (screen.clone(), raw.clone());
+        let closing = Arc::new(AtomicBool::new(false));
+        let closed = closing.clone();
         std::thread::spawn(move || {
             let mut bytes = [0; 4096];
             while let Ok(n) = output.read(&mut bytes) {
-                if n == 0 {
+                if n == 0 || closed.load(Ordering::SeqCst) {
                     return;
                 }
                 to_screen.lock().expect("screen").process(&bytes[..n]);
@@ -49,7 +53,7 @@ impl Terminal {
             }
         });
         let keys = pty.master.take_writer().expect("input");
-        Self { child, keys, screen, raw, _master: pty.master }
+        Self { child, keys, screen, raw, master: pty.master, closing }
     }
 
     fn press(&mut self, keys: &str) {
@@ -71,6 +75,21 @@ impl Terminal {
 
     fn wait_for_text(&self, text: &str) {
         self.wait_for(text, |screen| screen.contains(text));
+    }
+
+    /// Closes the terminal under the program, which must end by itself.
+    fn hang_up(self) {
+        let Self { mut child, keys, master, closing, .. } = self;
+        closing.store(true, Ordering::SeqCst);
+        drop((keys, master));
+        let start = Instant::now();
+        while child.try_wait().expect("a state").is_none() {
+            if start.elapsed() > PATIENCE {
+                child.kill().expect("killed");
+                panic!("the program went on without its terminal");
+            }
+            std::thread::sleep(Duration::from_millis(30));
+        }
     }
 
     /// The exit code; the terminal must have been given back.
@@ -128,6 +147,24 @@ fn from_first_start_to_export_and_restart() {
     again.wait_for("refusal or deletion", |s| s.contains("is deleted") || s.contains("stop it before"));
     again.press("qs");
     assert_eq!(again.ended(), 0);
+}
+
+#[test]
+fn a_terminal_that_goes_away_saves_what_runs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut terminal = Terminal::start(folder.path(), 80, 24);
+    terminal.wait_for_text("No runs yet");
+    terminal.press("\r");
+    terminal.wait_for_text("▶");
+    terminal.hang_up();
+    let list = std::process::Command::new(env!("CARGO_BIN_EXE_eigenscope"))
+        .args(["runs", "list", "--json", "--runs", folder.path().to_str().expect("a path")])
+        .output()
+        .expect("ran");
+    let list: serde_json::Value = serde_json::from_slice(&list.stdout).expect("JSON");
+    let states: Vec<&str> = list.as_array().expect("runs").iter().filter_map(|r| r["status"].as_str()).collect();
+    assert!(states.contains(&"stopped"), "{states:?}");
+    assert!(!states.contains(&"interrupted") && !states.contains(&"running"), "{states:?}");
 }
 
 #[test]

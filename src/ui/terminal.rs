@@ -1,14 +1,22 @@
 //! The terminal's modes: entered once, left however the screens end. Knows nothing of what is drawn.
 
 use super::UiError;
-use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture};
+use crossbeam::channel::{Receiver, RecvTimeoutError, bounded};
+use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture, Event};
 use crossterm::execute;
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use std::io::{IsTerminal, Stdout, stdin, stdout};
-use std::sync::Once;
-use std::thread::ThreadId;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Once};
+use std::thread::{JoinHandle, ThreadId};
+use std::time::Duration;
+
+/// Events that may wait for the screens.
+const EVENTS: usize = 1_024;
+/// How often the thread of the keys looks whether it is still wanted.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// The screen in raw mode; dropping it gives the terminal back as it was.
 pub struct Screen {
@@ -26,6 +34,55 @@ impl Screen {
             .inspect_err(|_| restore())?;
         let terminal = Terminal::new(CrosstermBackend::new(stdout())).inspect_err(|_| restore())?;
         Ok(Self { terminal })
+    }
+}
+
+/// Keys and clicks, read on a thread of their own: crossterm's read never returns once the terminal is gone, and whoever
+/// waited in it could no longer save and end.
+pub struct Input {
+    events: Receiver<std::io::Result<Event>>,
+    leaving: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Input {
+    pub fn start() -> Result<Self, UiError> {
+        let (sender, events) = bounded(EVENTS);
+        let leaving = Arc::new(AtomicBool::new(false));
+        let left = leaving.clone();
+        let read = move || {
+            while !left.load(Ordering::SeqCst) {
+                let event = match crossterm::event::poll(LOOK) {
+                    Ok(false) => continue,
+                    Ok(true) => crossterm::event::read(),
+                    Err(error) => Err(error),
+                };
+                let failed = event.is_err();
+                if sender.send(event).is_err() || failed {
+                    return;
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("keys".into()).spawn(read)?;
+        Ok(Self { events, leaving, thread })
+    }
+
+    /// The next event, if one comes within `time`.
+    pub fn wait(&self, time: Duration) -> Result<Option<Event>, UiError> {
+        match self.events.recv_timeout(time) {
+            Ok(event) => Ok(Some(event?)),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => Err(UiError::NoTerminal),
+        }
+    }
+
+    /// Ends and joins the thread. Only while the terminal is there: without it the thread ends with the process.
+    pub fn stop(self) {
+        self.leaving.store(true, Ordering::SeqCst);
+        drop(self.events);
+        if self.thread.join().is_err() {
+            tracing::error!("the thread of the keys panicked");
+        }
     }
 }
 
