@@ -4,6 +4,7 @@ mod csv;
 mod draw;
 mod json;
 mod png;
+mod stroke;
 mod svg;
 mod text;
 
@@ -51,12 +52,16 @@ fn endings() -> String {
     ALL.iter().map(|e| e.ending()).collect::<Vec<_>>().join(", ")
 }
 
+/// The format that the ending of `path` names.
+pub fn format_of(path: &Path) -> Result<&'static dyn Exporter, ExportError> {
+    let found = path.extension().map_or_else(String::new, |e| e.to_string_lossy().to_lowercase());
+    let exporter = ALL.iter().copied().find(|e| e.ending() == found);
+    exporter.ok_or_else(|| ExportError::Ending { path: path.into(), found })
+}
+
 /// Writes `figure` in the format that the ending of `path` names. The file appears whole or not at all.
 pub fn write(figure: &Figure, size: &Size, path: &Path) -> Result<(), ExportError> {
-    let found = path.extension().map_or_else(String::new, |e| e.to_string_lossy().to_lowercase());
-    let exporter = ALL.iter().find(|e| e.ending() == found);
-    let exporter = exporter.ok_or_else(|| ExportError::Ending { path: path.into(), found })?;
-    let bytes = exporter.bytes(figure, size)?;
+    let bytes = format_of(path)?.bytes(figure, size)?;
     let part = path.with_extension("part");
     let put = || {
         if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {

@@ -1,5 +1,7 @@
-//! Bitmap text. plotters' own ab_glyph drawing drops each glyph's left bearing, so a decimal point sticks to the digit before it;
-//! this back end passes everything else on.
+//! Bitmap text and strokes. plotters' own ab_glyph drawing drops each glyph's left bearing, so a decimal point sticks to the
+//! digit before it; this back end draws text and sloped strokes itself and passes everything else on.
+
+use super::stroke;
 
 use ab_glyph::{Font, FontRef, Glyph, PxScale, ScaleFont, point};
 use plotters::prelude::{BitMapBackend, DrawingBackend};
@@ -9,7 +11,7 @@ use plotters_backend::{BackendColor, BackendCoord, BackendStyle, BackendTextStyl
 /// The font that is compiled in, so that a picture is alike on every machine.
 pub(super) const FONT: &[u8] = include_bytes!("../../assets/fonts/DejaVuSans.ttf");
 
-/// A bitmap whose text stands where the font says.
+/// A bitmap whose text stands where the font says and whose strokes have one width.
 pub(super) struct Bitmap<'a> {
     inner: BitMapBackend<'a>,
     font: FontRef<'static>,
@@ -66,6 +68,26 @@ impl DrawingBackend for Bitmap<'_> {
         fill: bool,
     ) -> Result<(), DrawingErrorKind<Self::ErrorType>> {
         self.inner.draw_rect(upper_left, lower_right, style, fill)
+    }
+
+    fn draw_path<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(
+        &mut self,
+        path: I,
+        style: &S,
+    ) -> Result<(), DrawingErrorKind<Self::ErrorType>> {
+        let path: Vec<BackendCoord> = path.into_iter().collect();
+        // Upright and level strokes are sharpest on whole pixels.
+        if path.windows(2).all(|p| p[0].0 == p[1].0 || p[0].1 == p[1].1) {
+            return self.inner.draw_path(path, style);
+        }
+        let colour = style.color();
+        let (width, height) = self.get_size();
+        for ((x, y), covered) in stroke::coverage(&path, f64::from(style.stroke_width().max(1))) {
+            if (0..width as i32).contains(&x) && (0..height as i32).contains(&y) {
+                self.inner.draw_pixel((x, y), BackendColor { alpha: colour.alpha * covered, rgb: colour.rgb })?;
+            }
+        }
+        Ok(())
     }
 
     fn estimate_text_size<S: BackendTextStyle>(

@@ -30,7 +30,7 @@ pub(super) fn draw<DB: DrawingBackend>(
         draw_mark(c, inner, panel, mark, scale)?;
     }
     c.frame(inner)?;
-    legend(c, inner, &panel.marks)?;
+    legend(c, inner, panel)?;
     match &panel.scale {
         Some(scale) => {
             let place = Rect { x: inner.x + inner.w + c.points(5.0), y: inner.y, w: c.points(6.0), h: inner.h };
@@ -83,6 +83,13 @@ fn x_axis<DB: DrawingBackend>(c: &Canvas<DB>, r: Rect, axis: &Axis) -> Result<()
     c.text(&axis.label, (r.x + r.w / 2, low + c.points(22.0)), 7.0, Hang::Centre, INK)
 }
 
+/// Where a point of the panel lies; none outside of it.
+fn pixel(r: Rect, panel: &Panel, x: f64, y: f64) -> Option<(i32, i32)> {
+    let (x, y) = (panel.x.range.share(x)?, panel.y.range.share(y)?);
+    let inside = (-0.001..=1.001).contains(&x) && (-0.001..=1.001).contains(&y);
+    inside.then(|| (r.x + (x * f64::from(r.w)).round() as i32, r.y + ((1.0 - y) * f64::from(r.h)).round() as i32))
+}
+
 fn draw_mark<DB: DrawingBackend>(
     c: &Canvas<DB>,
     r: Rect,
@@ -90,11 +97,7 @@ fn draw_mark<DB: DrawingBackend>(
     mark: &Mark,
     scale: Option<&Scale>,
 ) -> Result<(), ExportError> {
-    let at = |x: f64, y: f64| -> Option<(i32, i32)> {
-        let (x, y) = (panel.x.range.share(x)?, panel.y.range.share(y)?);
-        let inside = (-0.001..=1.001).contains(&x) && (-0.001..=1.001).contains(&y);
-        inside.then(|| (r.x + (x * f64::from(r.w)).round() as i32, r.y + ((1.0 - y) * f64::from(r.h)).round() as i32))
-    };
+    let at = |x: f64, y: f64| pixel(r, panel, x, y);
     match mark {
         Mark::Heatmap { cells } => scale.map_or(Ok(()), |scale| heat::draw(c, r, cells, scale)),
         Mark::Span { colour: index, bars } => {
@@ -134,9 +137,10 @@ fn draw_mark<DB: DrawingBackend>(
     }
 }
 
-/// Names of the marks that have one, at the upper right.
-fn legend<DB: DrawingBackend>(c: &Canvas<DB>, r: Rect, marks: &[Mark]) -> Result<(), ExportError> {
-    let named: Vec<(&str, usize)> = marks
+/// Names of the marks that have one, in the corner where they hide the least.
+fn legend<DB: DrawingBackend>(c: &Canvas<DB>, r: Rect, panel: &Panel) -> Result<(), ExportError> {
+    let named: Vec<(&str, usize)> = panel
+        .marks
         .iter()
         .filter_map(|m| match m {
             Mark::Line { label, colour, .. } | Mark::Marker { label, colour, .. } if !label.is_empty() => {
@@ -147,12 +151,16 @@ fn legend<DB: DrawingBackend>(c: &Canvas<DB>, r: Rect, marks: &[Mark]) -> Result
         .collect();
     let Some(widest) = named.iter().map(|(t, _)| c.width(t, 7.0)).max() else { return Ok(()) };
     let line = c.points(10.0);
-    let place = Rect {
-        x: r.x + r.w - widest - c.points(26.0),
-        y: r.y + c.points(4.0),
-        w: widest + c.points(22.0),
-        h: line * named.len() as i32 + c.points(4.0),
+    let (w, h, gap) = (widest + c.points(22.0), line * named.len() as i32 + c.points(4.0), c.points(4.0));
+    let (left, right, low) = (r.x + gap, r.x + r.w - w - gap, r.y + r.h - h - gap);
+    let corners = [(right, r.y + gap), (left, r.y + gap), (right, low), (left, low)];
+    let drawn = drawn(r, panel);
+    let hidden = |(x, y): &(i32, i32)| {
+        let inside = |p: &&(i32, i32)| (x - gap..=x + w + gap).contains(&p.0) && (y - gap..=y + h + gap).contains(&p.1);
+        drawn.iter().filter(inside).count()
     };
+    let (x, y) = corners.into_iter().min_by_key(hidden).unwrap_or(corners[0]);
+    let place = Rect { x, y, w, h };
     c.fill(place, WHITE)?;
     let corner = (place.x + place.w, place.y + place.h);
     let outline = [(place.x, place.y), (corner.0, place.y), corner, (place.x, corner.1), (place.x, place.y)];
@@ -164,4 +172,23 @@ fn legend<DB: DrawingBackend>(c: &Canvas<DB>, r: Rect, marks: &[Mark]) -> Result
         c.text(text, (x + c.points(16.0), y), 7.0, Hang::Left, INK)?;
     }
     Ok(())
+}
+
+/// Places along the lines and markers of a panel, close enough to tell what a legend would cover.
+fn drawn(r: Rect, panel: &Panel) -> Vec<(i32, i32)> {
+    const BETWEEN: i32 = 16;
+    let between = |a: (i32, i32), b: (i32, i32)| {
+        (0..=BETWEEN).map(move |i| (a.0 + (b.0 - a.0) * i / BETWEEN, a.1 + (b.1 - a.1) * i / BETWEEN))
+    };
+    let of = |mark: &Mark| -> Vec<(i32, i32)> {
+        match mark {
+            Mark::Line { points, .. } => {
+                let places: Vec<(i32, i32)> = points.iter().filter_map(|(x, y)| pixel(r, panel, *x, *y)).collect();
+                places.windows(2).flat_map(|p| between(p[0], p[1])).collect()
+            }
+            Mark::Marker { at, .. } => pixel(r, panel, at.0, at.1).into_iter().collect(),
+            Mark::Span { .. } | Mark::Heatmap { .. } => Vec::new(),
+        }
+    };
+    panel.marks.iter().flat_map(of).collect()
 }
