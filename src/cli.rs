@@ -1,5 +1,12 @@
 //! The command line: data on stdout, diagnostics and progress on stderr, a distinct exit code for each kind of failure.
 
+/// `println!` with an error in place of a panic: who reads the other end of a pipe may go early.
+macro_rules! outln {
+    ($($text:tt)*) => {
+        std::io::Write::write_fmt(&mut std::io::stdout(), format_args!("{}\n", format_args!($($text)*)))?
+    };
+}
+
 mod bench;
 mod completions;
 mod demo;
@@ -115,6 +122,21 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<Answer> {
     subcommand.run(of_subcommand, &globals)
 }
 
+/// Nobody reads stdout any more, as when `head` has seen enough: no failure.
+pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let io = error.downcast_ref::<std::io::Error>();
+    io.is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+/// An error and its causes in one line; a cause that its error already told is not told again.
+pub fn explain(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text.is_empty() {
+        true => cause,
+        false if text.contains(&cause) => text,
+        false => format!("{text}: {cause}"),
+    })
+}
+
 /// The exit code that tells what kind of failure `error` is.
 pub fn exit_code(error: &anyhow::Error) -> u8 {
     for cause in error.chain() {
@@ -123,6 +145,11 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
             || cause.is::<crate::adapter::AdapterError>();
         if of_input || cause.downcast_ref::<crate::job::JobError>().is_some_and(|e| e.is_input()) {
             return code::INPUT;
+        }
+        if matches!(cause.downcast_ref(), Some(crate::chart::ChartError::Subject { .. }))
+            || matches!(cause.downcast_ref(), Some(crate::export::ExportError::Ending { .. }))
+        {
+            return code::USAGE;
         }
         if cause.is::<crate::store::StoreError>() {
             return code::STORE;
@@ -137,13 +164,15 @@ pub fn print_members(object: &serde_json::Value, json: bool) -> anyhow::Result<(
         return print_json(object);
     }
     if let Some(members) = object.as_object() {
-        members.iter().for_each(|(name, value)| println!("{name:16} {value}"));
+        for (name, value) in members {
+            outln!("{name:16} {value}");
+        }
     }
     Ok(())
 }
 
 /// Prints `value` as indented JSON on stdout.
 fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string_pretty(value)?);
+    outln!("{}", serde_json::to_string_pretty(value)?);
     Ok(())
 }

@@ -34,6 +34,8 @@ pub enum JobError {
     Model(#[from] crate::model::ModelError),
     #[error("max_length: found {wanted}, expected at most {most}, which is all that {model} takes")]
     TooLong { wanted: usize, most: usize, model: String },
+    #[error("{model}: {source}")]
+    Tokenizer { model: String, source: crate::data::DataError },
     #[error("threads: {0}")]
     Threads(String),
     #[error(transparent)]
@@ -95,6 +97,11 @@ fn source(spec: &RunSpec) -> Source {
     if spec.data.is_empty() { Source::Embedded } else { Source::Folder(spec.data.clone().into()) }
 }
 
+fn tokenizer(spec: &RunSpec, model: &Checkpoint) -> Result<Tokenizer, JobError> {
+    let named = |source| JobError::Tokenizer { model: spec.model.clone(), source };
+    Tokenizer::from_bytes(&model.tokenizer, spec.max_length).map_err(named)
+}
+
 /// Loads, trains, and ends when the run is done or asked to end. Runs on the asked number of threads.
 pub fn execute(
     job: &Job,
@@ -115,7 +122,7 @@ fn train(job: &Job, signal: &dyn Fn() -> Signal, sink: &mut dyn Sink) -> Result<
     let task = task::find(&spec.task)?;
     let model = ModelSource::resolve(&spec.model)?.load()?;
     let config = &model.config;
-    let tokenizer = Tokenizer::from_bytes(&model.tokenizer, spec.max_length)?;
+    let tokenizer = tokenizer(spec, &model)?;
     let mut rows = data::load(task, &source(spec), Split::Train)?;
     if spec.train_rows > 0 {
         rows.truncate(spec.train_rows);
@@ -210,7 +217,7 @@ pub fn evaluate_file(
     let spec = spec_of(adapter, &metadata, model, task)?;
     let task = task::find(&spec.task)?;
     let model = ModelSource::resolve(&spec.model)?.load()?;
-    let tokenizer = Tokenizer::from_bytes(&model.tokenizer, spec.max_length)?;
+    let tokenizer = tokenizer(&spec, &model)?;
     let rows = Dataset::new(task, &tokenizer, &data::load_file(task, file)?)?;
     let mut backend = backend(&spec, &model, task)?;
     let mut state = backend.state()?;

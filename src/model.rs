@@ -36,6 +36,8 @@ pub enum ModelError {
     MissingFile { folder: PathBuf, missing: String },
     #[error("{path}: {source}")]
     Read { path: PathBuf, source: std::io::Error },
+    #[error("{folder}: {source}")]
+    Folder { folder: PathBuf, source: Box<ModelError> },
     #[error("model_type {0:?} is not supported: roberta and bert are")]
     Architecture(String),
     #[error("config.json: {field}: found {found}, expected {expected}")]
@@ -86,8 +88,16 @@ impl ModelSource {
             Self::Folder(folder) => {
                 let path = folder.join(FILES[0]);
                 let text = std::fs::read_to_string(&path).map_err(|source| ModelError::Read { path, source })?;
-                Config::parse(&text)
+                Config::parse(&text).map_err(|e| self.named(e))
             }
+        }
+    }
+
+    /// The error with the folder where it lies.
+    fn named(&self, error: ModelError) -> ModelError {
+        match self {
+            Self::Embedded => error,
+            Self::Folder(folder) => ModelError::Folder { folder: folder.clone(), source: Box::new(error) },
         }
     }
 
@@ -109,7 +119,7 @@ impl ModelSource {
                 (folder.display().to_string(), [read(FILES[0])?, read(FILES[1])?, read(FILES[2])?])
             }
         };
-        let config = Config::parse(&String::from_utf8_lossy(&config))?;
+        let config = Config::parse(&String::from_utf8_lossy(&config)).map_err(|e| self.named(e))?;
         let file = format!("{label}/{}", FILES[1]);
         let weights = Weights::parse(file, weights, Some(config.family))?;
         for (name, shape) in config.encoder_shapes() {

@@ -83,7 +83,11 @@ fn a_short_run_goes_all_the_way() {
         eigenscope(runs.path()).args(["runs", "export", "r0002", "--out"]).arg(&path).assert().success();
         assert!(fs::metadata(&path).expect("a chart").len() > 100);
     }
-    eigenscope(runs.path()).args(["runs", "delete", "r0001"]).assert().success();
+    let chart = runs.path().join("out/layers.csv");
+    let written =
+        json(runs.path(), &["runs", "export", "r0001", "--chart", "layers", "--out", chart.to_str().expect("a path")]);
+    assert_eq!(written["file"], chart.to_str().expect("a path"));
+    assert_eq!(json(runs.path(), &["runs", "delete", "r0001"])["deleted"], "r0001");
     assert!(!Path::new(adapter).exists());
     assert_eq!(failure(runs.path(), &["runs", "show", "r0001"]).0, 4);
 }
@@ -111,7 +115,21 @@ fn usage_errors_have_their_own_code() {
     let runs = tempfile::tempdir().expect("a folder");
     assert_eq!(failure(runs.path(), &["train", "--no-such-flag"]).0, 2);
     assert_eq!(failure(runs.path(), &["no-such-command"]).0, 2);
-    assert_eq!(failure(runs.path(), &["figure1", "--out", "f.gif"]).0, 1);
+    assert_eq!(failure(runs.path(), &["figure1", "--out", "f.gif"]).0, 2);
+}
+
+#[test]
+fn a_reader_that_goes_early_is_no_failure() {
+    let runs = tempfile::tempdir().expect("a folder");
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_eigenscope"))
+        .args(["completions", "bash", "--runs", runs.path().to_str().expect("a path")])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("started");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("ended");
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]
@@ -161,6 +179,7 @@ fn damaged_models_are_refused_before_anything_is_queued() {
     fs::write(model.join("config.json"), config.replace("\"roberta\"", "\"gpt2\"")).expect("written");
     let (code, text) = failure(&runs, &["train", "--model", path]);
     assert!(code == 3 && text.contains("gpt2") && text.contains("roberta and bert"), "{text}");
+    assert!(text.contains(path), "the folder is named: {text}");
     fs::write(model.join("config.json"), config).expect("written");
     let weights = fs::read(model.join("model.safetensors")).expect("weights");
     fs::write(model.join("model.safetensors"), &weights[..weights.len() / 2]).expect("cut");

@@ -20,7 +20,7 @@ impl Desk {
     pub fn carry_out(&self, request: Request) -> Message {
         match self.try_carry_out(request) {
             Ok(text) => Message { error: false, text },
-            Err(error) => Message { error: true, text: format!("{error:#}") },
+            Err(error) => Message { error: true, text: crate::cli::explain(&error) },
         }
     }
 

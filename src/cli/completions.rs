@@ -16,7 +16,9 @@ impl Subcommand for Completions {
 
     fn run(&self, matches: &ArgMatches, _: &Globals) -> anyhow::Result<Answer> {
         if let Some(shell) = matches.get_one::<Shell>("shell") {
-            clap_complete::generate(*shell, &mut super::command(), "eigenscope", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut super::command(), "eigenscope", &mut script);
+            outln!("{}", String::from_utf8_lossy(&script).trim_end());
         }
         Ok(Answer::Code(code::OK))
     }

@@ -34,17 +34,19 @@ impl Subcommand for Doctor {
                 "sqlite": store::sqlite_version(), "runs": globals.runs, "integrity": integrity, "sound": sound,
             }))?;
         } else {
-            println!("eigenscope {}", env!("CARGO_PKG_VERSION"));
-            println!("devices    {} ({threads} threads)", devices.join(", "));
+            outln!("eigenscope {}", env!("CARGO_PKG_VERSION"));
+            outln!("devices    {} ({threads} threads)", devices.join(", "));
             match &cards {
                 Ok(cards) => {
-                    cards.iter().for_each(|c| println!("gpu        {} {} {} MiB", c.id, c.name, c.memory >> 20))
+                    for c in cards {
+                        outln!("gpu        {} {} {} MiB", c.id, c.name, c.memory >> 20);
+                    }
                 }
-                Err(error) => println!("gpu        {error}"),
+                Err(error) => outln!("gpu        {error}"),
             }
-            println!("sqlite     {}", store::sqlite_version());
-            println!("runs       {}", globals.runs.display());
-            println!("integrity  {integrity}");
+            outln!("sqlite     {}", store::sqlite_version());
+            outln!("runs       {}", globals.runs.display());
+            outln!("integrity  {integrity}");
         }
         Ok(Answer::Code(if sound { code::OK } else { code::STORE }))
     }

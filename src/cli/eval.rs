@@ -52,7 +52,7 @@ impl Subcommand for Eval {
             }))?;
         } else {
             let all: Vec<String> = scores.metrics.iter().map(|(id, v)| format!("{id} {v:.4}")).collect();
-            println!("{}  loss {:.4}  ({} rows)", all.join("  "), scores.loss, scores.logits.len());
+            outln!("{}  loss {:.4}  ({} rows)", all.join("  "), scores.loss, scores.logits.len());
         }
         Ok(Answer::Code(code::OK))
     }

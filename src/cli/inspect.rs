@@ -45,15 +45,20 @@ impl Subcommand for Inspect {
             print_json(&json!({ "method": report.method, "r": report.rank, "alpha": report.alpha, "layers": layers }))?;
             return Ok(Answer::Code(code::OK));
         }
-        println!("{}  r = {}  alpha = {}", report.method, report.rank, report.alpha);
-        println!(
+        outln!("{}  r = {}  alpha = {}", report.method, report.rank, report.alpha);
+        outln!(
             "{:>5} {:8} {:>9} {:>10} {:>10} {:>10}  spectrum",
-            "layer", "target", "lambda", "|W0|_F", "|dW|_F", "difference"
+            "layer",
+            "target",
+            "lambda",
+            "|W0|_F",
+            "|dW|_F",
+            "difference"
         );
         let number = |v: f64| known(v).map_or("-".to_string(), |v| format!("{v:.4}"));
         for n in &report.layers {
             let spectrum: Vec<String> = n.spectrum.iter().map(|v| format!("{v:.3}")).collect();
-            println!(
+            outln!(
                 "{:>5} {:8} {:>9.4} {:>10} {:>10.4} {:>10}  {}",
                 n.layer,
                 n.target,

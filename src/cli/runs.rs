@@ -8,6 +8,7 @@ use crate::store::Store;
 use anyhow::Context;
 use clap::{Arg, ArgMatches, Command, value_parser};
 use serde::Serialize;
+use serde_json::json;
 use std::path::PathBuf;
 
 pub struct Runs;
@@ -87,15 +88,22 @@ impl Subcommand for Runs {
             ("delete", Some(run)) => {
                 store.handle().delete(&run.id)?;
                 eprintln!("deleted {} ({})", run.id, run.name);
+                if globals.json {
+                    print_json(&json!({ "deleted": run.id }))?;
+                }
             }
             ("export", Some(run)) => {
                 let detail = reader.detail(&run.id, None, None, 2_000, 0)?.context("the run was deleted meanwhile")?;
                 let chart =
                     matches.get_one::<String>("chart").and_then(|id| chart::find(id)).context("no such chart")?;
                 let path = matches.get_one::<PathBuf>("out").context("no --out")?;
+                export::format_of(path)?;
                 let figure = chart.figure(&chart::Subject::Run(&detail), &ChartOptions::default())?;
                 export::write(&figure, &size::of(matches), path)?;
                 eprintln!("wrote {}", path.display());
+                if globals.json {
+                    print_json(&json!({ "file": path, "caption": figure.caption }))?;
+                }
             }
             _ => list(&reader.list()?, globals.json)?,
         }
@@ -112,12 +120,20 @@ fn list(runs: &[RunSummary], json: bool) -> anyhow::Result<()> {
         return Ok(());
     }
     let number = |v: Option<f64>| v.map_or("-".to_string(), |v| format!("{v:.4}"));
-    println!(
+    outln!(
         "{:6} {:11} {:24} {:6} {:8} {:>8} {:>7} {:>8} {:>8}",
-        "id", "status", "name", "task", "method", "lr", "steps", "best", "last"
+        "id",
+        "status",
+        "name",
+        "task",
+        "method",
+        "lr",
+        "steps",
+        "best",
+        "last"
     );
     for r in runs {
-        println!(
+        outln!(
             "{:6} {:11} {:24} {:6} {:8} {:>8.0e} {:>7} {:>8} {:>8}",
             r.id,
             r.status,
@@ -138,30 +154,32 @@ fn show(reader: &crate::store::Reader, run: &RunSummary, json: bool) -> anyhow::
     if json {
         return print_json(&detail);
     }
-    println!("{} {} {}", run.id, run.name, run.status);
+    outln!("{} {} {}", run.id, run.name, run.status);
     if let Some(cause) = &run.cause {
-        println!("cause: {cause}");
+        outln!("cause: {cause}");
     }
     let facts = &run.facts;
     let time = |t: f64| jiff::Timestamp::from_second(t as i64).map_or_else(|_| "-".into(), |t| t.to_string());
-    println!(
+    outln!(
         "created {}  started {}  ended {}",
         time(run.created),
         run.started.map_or("-".into(), time),
         run.ended.map_or("-".into(), time)
     );
-    println!("steps {}/{}  seconds {:.1}", run.step, facts.total_steps, run.seconds);
-    println!(
+    outln!("steps {}/{}  seconds {:.1}", run.step, facts.total_steps, run.seconds);
+    outln!(
         "adapter parameters {} ({} bytes)  head parameters {}",
-        facts.adapter_parameters, facts.adapter_bytes, facts.head_parameters
+        facts.adapter_parameters,
+        facts.adapter_bytes,
+        facts.head_parameters
     );
-    println!("\n{}", run.spec.to_toml());
+    outln!("\n{}", run.spec.to_toml());
     for e in &detail.evaluations {
         let scores: Vec<String> = e.scores.iter().map(|(id, v)| format!("{id} {v:.4}")).collect();
-        println!("epoch {:>5.1}  loss {:.4}  {}", e.epoch, e.loss, scores.join("  "));
+        outln!("epoch {:>5.1}  loss {:.4}  {}", e.epoch, e.loss, scores.join("  "));
     }
     for a in &detail.artifacts {
-        println!("{:10} {} ({} bytes)", a.kind, a.path, a.bytes);
+        outln!("{:10} {} ({} bytes)", a.kind, a.path, a.bytes);
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `train`: one run, or the grid of a spec with lists, from a TOML file and flags.
 
 use super::{Answer, Globals, Subcommand, follow};
-use crate::spec::{FIELDS, SweepSpec};
+use crate::spec::{FIELDS, SpecError, SweepSpec};
 use anyhow::Context;
 use clap::{Arg, ArgMatches, Command, value_parser};
 use std::path::PathBuf;
@@ -26,7 +26,8 @@ impl Subcommand for Train {
         let mut sweep = match matches.get_one::<PathBuf>("spec") {
             None => SweepSpec::default(),
             Some(path) => {
-                let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+                let unreadable = |e| SpecError::new(&path.display().to_string(), e, "a TOML file of fields");
+                let text = std::fs::read_to_string(path).map_err(unreadable)?;
                 SweepSpec::from_toml(&text).with_context(|| path.display().to_string())?
             }
         };

@@ -42,7 +42,7 @@ impl Config {
     /// Reads `config.json`. Errors name the architecture or the field, what was found and what is expected.
     pub fn parse(text: &str) -> Result<Self, ModelError> {
         let json: Value = serde_json::from_str(text).map_err(|e| ModelError::Config {
-            field: "config.json".into(),
+            field: "text".into(),
             found: e.to_string(),
             expected: "JSON".into(),
         })?;
