@@ -253,23 +253,25 @@ impl<'a> Ui<'a> {
             let line = Rect { height: area.height.min(1), ..area };
             return frame.render_widget(ratatui::text::Line::raw(text), line);
         }
-        let [title, body, keys, status] =
-            Layout::vertical([Constraint::Length(1), Constraint::Min(0), Constraint::Length(1), Constraint::Length(1)])
-                .areas(area);
+        let notice = overlay::status_rows(self.status.as_ref().map(|(m, _)| m), area.width);
+        let below = notice.len().max(1) as u16;
+        let [title, body, keys, status] = Layout::vertical([
+            Constraint::Length(1),
+            Constraint::Min(0),
+            Constraint::Length(1),
+            Constraint::Length(below),
+        ])
+        .areas(area);
         let count = |status: Status| self.view.runs.iter().filter(|r| r.status == status).count();
         let tabs: Vec<(char, &str, bool)> =
             self.screens.iter().enumerate().map(|(i, s)| (s.digit(), s.title(), i == self.current)).collect();
-        let load = format!(
-            "{} · {} running · {} queued",
-            self.port.device_line(),
-            count(Status::Running),
-            count(Status::Queued)
-        );
-        overlay::title_line(frame, title, &tabs, &load, &self.theme);
+        let queue = format!("{} running · {} queued", count(Status::Running), count(Status::Queued));
+        overlay::title_line(frame, title, &tabs, &self.port.device_line(), &queue, &self.theme);
         let scene = Scene { view: &self.view, theme: &self.theme, open: self.open.as_ref() };
         self.screens[self.current].draw(frame, body, &scene);
         overlay::key_line(frame, keys, self.kind(), &self.theme);
-        overlay::status_line(frame, status, self.status.as_ref().map(|(m, _)| m), &self.theme);
+        let error = self.status.as_ref().is_some_and(|(m, _)| m.error);
+        overlay::status_line(frame, status, notice, error, &self.theme);
         match &self.overlay {
             Overlay::None => {}
             Overlay::Help(scroll) => overlay::help(frame, area, self.kind(), *scroll, &self.theme),

@@ -37,6 +37,8 @@ pub enum Action {
     Pick,
     Preset,
     Submit,
+    Clear,
+    CutWord,
     Help,
     Quit,
 }

@@ -31,13 +31,7 @@ use Kind::{Figure1, Launch, Run, Runs};
 pub static KEYS: &[Binding] = &[
     key(&["enter"], Action::Open, &[Runs], "open the selected run", "open"),
     key(&["d"], Action::Demo, &[Runs], "launch the demo", "demo"),
-    key(
-        &["/"],
-        Action::Filter,
-        &[Runs],
-        "filter: words, task:cola, method:lora, status:failed, -word, lr>=1e-3, |",
-        "filter",
-    ),
+    key(&["/"], Action::Filter, &[Runs], "filter: word task:cola status:failed -word lr>=1e-3 |", "filter"),
     key(&["s"], Action::NextSort, &[Runs], "sort by the next column", "sort"),
     key(&["S"], Action::ReverseSort, &[Runs], "reverse the sorting", ""),
     key(&["x"], Action::Stop, &[Runs, Run], "stop and save the run (resumable)", "stop"),
@@ -61,6 +55,12 @@ pub static KEYS: &[Binding] = &[
     key(&["ctrl-p"], Action::Preset, &[Launch], "next preset: demo, paper", "preset"),
     key(&["tab", "down"], Action::Down, &[Launch], "next field", ""),
     key(&["backtab", "up"], Action::Up, &[Launch], "previous field", ""),
+    key(&["home", "pageup"], Action::Top, &[Launch], "first field", ""),
+    key(&["end", "pagedown", "ctrl-d"], Action::Bottom, &[Launch], "last field", ""),
+    key(&["left"], Action::Left, &[Launch], "the choice before, where a field offers some", ""),
+    key(&["right"], Action::Right, &[Launch], "the next choice", ""),
+    key(&["ctrl-u"], Action::Clear, &[Launch], "clear the field", "clear"),
+    key(&["ctrl-w"], Action::CutWord, &[Launch], "remove the field's last word", ""),
     key(&["a"], Action::NewRun, &[], "launch a new run", "new"),
     key(&["k", "up"], Action::Up, &[], "up", ""),
     key(&["j", "down"], Action::Down, &[], "down", ""),
@@ -87,10 +87,16 @@ pub fn action(event: KeyEvent, screen: Kind) -> Option<Action> {
     own.or_else(|| KEYS.iter().filter(|b| b.on.is_empty()).find(holds)).map(|b| b.action)
 }
 
-/// Bindings that hold on a screen, its own first.
-pub fn on(screen: Kind) -> impl Iterator<Item = &'static Binding> {
-    let own = KEYS.iter().filter(move |b| b.on.contains(&screen));
-    own.chain(KEYS.iter().filter(|b| b.on.is_empty()))
+/// Bindings that hold on a screen, its own first, each with the keys that have this meaning there: a form takes letters as
+/// text, and a screen's own meaning hides the general one.
+pub fn on(screen: Kind) -> impl Iterator<Item = (Vec<&'static str>, &'static Binding)> {
+    let own = move || KEYS.iter().filter(move |b| b.on.contains(&screen));
+    let typed = move |key: &str| screen == Launch && key.chars().count() == 1 && key != "?";
+    let hidden = move |b: &Binding, key: &&str| b.on.is_empty() && own().any(|o| o.keys.contains(key));
+    own()
+        .chain(KEYS.iter().filter(|b| b.on.is_empty()))
+        .map(move |b| (b.keys.iter().copied().filter(|k| !typed(k) && !hidden(b, k)).collect::<Vec<_>>(), b))
+        .filter(|(keys, _)| !keys.is_empty())
 }
 
 /// A key as the table writes it.

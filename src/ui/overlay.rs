@@ -10,7 +10,17 @@ use ratatui::layout::{Constraint, Flex, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Paragraph, Wrap};
 
-pub(super) fn title_line(frame: &mut Frame, area: Rect, tabs: &[(char, &str, bool)], load: &str, theme: &Theme) {
+/// Most rows of a notice.
+const MOST_ROWS: usize = 4;
+
+pub(super) fn title_line(
+    frame: &mut Frame,
+    area: Rect,
+    tabs: &[(char, &str, bool)],
+    device: &str,
+    queue: &str,
+    theme: &Theme,
+) {
     let mut spans = vec![Span::styled(" eigenscope ", theme.title())];
     for (digit, name, current) in tabs {
         let style = if *current { theme.selected() } else { theme.faint() };
@@ -19,20 +29,21 @@ pub(super) fn title_line(frame: &mut Frame, area: Rect, tabs: &[(char, &str, boo
     let left = Line::from(spans);
     let used = left.width() as u16;
     frame.render_widget(left, area);
-    let text = format!("{load}   ? help ");
     let room = area.width.saturating_sub(used + 1);
-    let shown = if text.chars().count() as u16 <= room { text } else { "? help ".into() };
+    let texts = [format!("{device} · {queue}   ? help "), format!("{queue} "), "? help ".into()];
+    let shown = texts.into_iter().find(|t| t.chars().count() <= room as usize).unwrap_or_default();
     let right = Line::styled(fit(&shown, room as usize), theme.faint()).right_aligned();
     frame.render_widget(right, Rect { x: area.x + used, width: area.width - used.min(area.width), ..area });
 }
 
 pub(super) fn key_line(frame: &mut Frame, area: Rect, screen: Kind, theme: &Theme) {
-    let entry = |b: &keymap::Binding| {
-        [Span::styled(format!(" {}", b.keys[0]), theme.title()), Span::raw(format!(" {} ", b.short))]
+    let entry = |(keys, b): (Vec<&str>, &keymap::Binding)| {
+        [Span::styled(format!(" {}", keys[0]), theme.title()), Span::raw(format!(" {} ", b.short))]
     };
     let width = |spans: &[Span]| spans.iter().map(Span::width).sum::<usize>();
     // The screen's own keys give way before the general ones, help and quit among them.
-    let shown = |general: bool| keymap::on(screen).filter(move |b| !b.short.is_empty() && b.on.is_empty() == general);
+    let shown =
+        |general: bool| keymap::on(screen).filter(move |(_, b)| !b.short.is_empty() && b.on.is_empty() == general);
     let general: Vec<Span> = shown(true).flat_map(entry).collect();
     let room = (area.width as usize).saturating_sub(width(&general));
     let mut spans = Vec::new();
@@ -45,16 +56,24 @@ pub(super) fn key_line(frame: &mut Frame, area: Rect, screen: Kind, theme: &Them
     frame.render_widget(Line::from(spans), area);
 }
 
-pub(super) fn status_line(frame: &mut Frame, area: Rect, message: Option<&Message>, theme: &Theme) {
-    if let Some(message) = message {
-        let style = if message.error { theme.error() } else { theme.faint() };
-        frame.render_widget(Line::styled(format!(" {}", harmless(&message.text)), style), area);
-    }
+/// The rows of a notice: what to do about an error often stands at its end, so it is not cut at the first.
+pub(super) fn status_rows(message: Option<&Message>, width: u16) -> Vec<String> {
+    let Some(message) = message else { return Vec::new() };
+    let options = textwrap::Options::new(width.max(8).into()).initial_indent(" ").subsequent_indent(" ");
+    let text = harmless(&message.text);
+    let rows = textwrap::wrap(&text, options);
+    rows.into_iter().take(MOST_ROWS).map(|row| row.into_owned()).collect()
+}
+
+pub(super) fn status_line(frame: &mut Frame, area: Rect, rows: Vec<String>, error: bool, theme: &Theme) {
+    let style = if error { theme.error() } else { theme.faint() };
+    let lines: Vec<Line> = rows.into_iter().map(|row| Line::styled(row, style)).collect();
+    frame.render_widget(Paragraph::new(lines), area);
 }
 
 pub(super) fn help(frame: &mut Frame, area: Rect, screen: Kind, scroll: u16, theme: &Theme) {
-    let line = |b: &keymap::Binding| {
-        Line::from(vec![Span::styled(format!("{:>16}  ", b.keys.join(" ")), theme.title()), Span::raw(b.help)])
+    let line = |(keys, b): (Vec<&str>, &keymap::Binding)| {
+        Line::from(vec![Span::styled(format!("{:>16}  ", keys.join(" ")), theme.title()), Span::raw(b.help)])
     };
     let lines: Vec<Line> = keymap::on(screen).map(line).collect();
     let height = (lines.len() as u16 + 2).min(area.height);

@@ -39,25 +39,30 @@ pub(super) fn draw(
         return;
     }
     // With fewer lines than layers the window follows the cursor.
-    let tall = (body.height as usize / cells.len()).clamp(1, 2) as u16;
+    let tall = (body.height as usize / cells.len()).clamp(1, 4) as u16;
+    let middle = (tall - 1) / 2;
     let shown = (body.height / tall) as usize;
     let first = cursor.map_or(0, |(row, _)| row.saturating_sub(shown.saturating_sub(1)));
     let left = |j: usize| body.x + (body.width as usize * j / columns.len().max(1)) as u16;
+    // All numbers or none: a few among blanks would look like marks.
+    let narrowest = body.width as usize / columns.len().max(1);
+    let numbers = cells.iter().flatten().flatten().all(|v| compact(*v).len() < narrowest);
     for (line, i) in (first..cells.len()).take(shown).enumerate() {
         let y = body.y + line as u16 * tall;
-        buf.set_string(area.x, y, fit(&rows[i], gutter as usize - 1), theme.faint());
+        buf.set_string(area.x, y + middle, fit(&rows[i], gutter as usize - 1), theme.faint());
         for (j, value) in cells[i].iter().enumerate() {
             let width = left(j + 1) - left(j);
             let here = cursor == Some((i, j));
             for dy in 0..tall {
-                cell(*value, scale, here, dy == 0, Rect { x: left(j), y: y + dy, width, height: 1 }, buf, theme);
+                let say = Say { here, number: numbers && dy == middle, mark: here && dy == middle };
+                cell(*value, scale, say, Rect { x: left(j), y: y + dy, width, height: 1 }, buf, theme);
             }
         }
     }
     let labels = body.y + (cells.len() - first).min(shown) as u16 * tall;
     for (j, name) in columns.iter().enumerate() {
         let width = (left(j + 1) - left(j)) as usize;
-        buf.set_string(left(j), labels, fit(name, width.saturating_sub(1).max(1)), theme.faint());
+        buf.set_string(left(j), labels, short(name, width.saturating_sub(1).max(1)), theme.faint());
     }
     if own_scale {
         let place = Rect { x: body.x, y: labels + 1, width: body.width, height: 1 };
@@ -67,15 +72,29 @@ pub(super) fn draw(
     }
 }
 
-fn cell(value: Option<f64>, scale: &Scale, here: bool, first: bool, r: Rect, buf: &mut Buffer, theme: &Theme) {
+/// A column's name in `width` columns: too narrow for an ellipsis, its first letters tell more.
+fn short(name: &str, width: usize) -> String {
+    if width > 3 { fit(name, width) } else { name.chars().take(width).collect() }
+}
+
+/// What one line of a cell tells beside its colour.
+#[derive(Clone, Copy)]
+struct Say {
+    here: bool,
+    number: bool,
+    /// The cursor's own sign, where there is no number.
+    mark: bool,
+}
+
+fn cell(value: Option<f64>, scale: &Scale, say: Say, r: Rect, buf: &mut Buffer, theme: &Theme) {
     let width = r.width as usize;
     let Some((value, rgb)) = value.and_then(|v| scale.colour(v).map(|rgb| (v, rgb))) else {
-        let text = if here { format!("{:^width$}", "[ ]") } else { "╱".repeat(width) };
+        let text = if say.mark { format!("{:^width$}", "[ ]") } else { "╱".repeat(width) };
         buf.set_string(r.x, r.y, fit(&text, width), theme.faint());
         return;
     };
     let number = compact(value);
-    let text = match (width > number.len() && first, here && first) {
+    let text = match (say.number, say.mark) {
         (true, true) if width >= number.len() + 2 => format!("{:^width$}", format!("[{number}]")),
         (true, _) => format!("{number:^width$}"),
         (false, true) => format!("{:^width$}", "◆"),
@@ -88,7 +107,7 @@ fn cell(value: Option<f64>, scale: &Scale, here: bool, first: bool, r: Rect, buf
         }
         None => Style::new(),
     };
-    let style = if here { style.add_modifier(Modifier::BOLD | Modifier::UNDERLINED) } else { style };
+    let style = if say.here { style.add_modifier(Modifier::BOLD | Modifier::UNDERLINED) } else { style };
     buf.set_string(r.x, r.y, fit(&text, width), style);
     if theme.colour(rgb).is_none() && text.trim().is_empty() {
         let share = ((value - scale.low) / (scale.high - scale.low)).clamp(0.0, 1.0);

@@ -102,16 +102,31 @@ fn canvas(panel: &Panel, plot: Rect, buf: &mut Buffer, theme: &Theme) {
         .render(plot, buf);
 }
 
-/// Names of the marks at the upper right, where there is room.
+/// Names of the marks in the corner where the least is drawn.
 fn legend(panel: &Panel, plot: Rect, buf: &mut Buffer, theme: &Theme) {
-    let mut y = plot.y;
-    for mark in &panel.marks {
-        let (Mark::Line { label, colour, .. } | Mark::Marker { label, colour, .. }) = mark else { continue };
-        let text = format!("─ {label}");
-        let wide = text.chars().count() as u16;
-        if !label.is_empty() && wide + 8 < plot.width && y + 2 < plot.y + plot.height {
-            buf.set_string(plot.x + plot.width - wide, y, text, theme.series(*colour));
-            y += 1;
-        }
+    let names: Vec<(String, usize)> = panel
+        .marks
+        .iter()
+        .filter_map(|mark| match mark {
+            Mark::Line { label, colour, .. } | Mark::Marker { label, colour, .. } if !label.is_empty() => {
+                Some((format!("─ {label}"), *colour))
+            }
+            _ => None,
+        })
+        .filter(|(text, _)| text.chars().count() as u16 + 8 < plot.width)
+        .take(plot.height.saturating_sub(2) as usize)
+        .collect();
+    let width = names.iter().map(|(text, _)| text.chars().count() as u16).max().unwrap_or(0);
+    let (right, low) = (plot.x + plot.width - width, plot.y + plot.height - names.len() as u16);
+    let corners = [(right, plot.y), (plot.x, plot.y), (right, low), (plot.x, low)];
+    let drawn = |(x, y): &(u16, u16)| {
+        let cells = (0..names.len() as u16).flat_map(|dy| (0..width).map(move |dx| (x + dx, y + dy)));
+        cells.filter(|&place| !buf[place].symbol().trim_matches(['\u{2800}', ' ']).is_empty()).count()
+    };
+    let Some((x, y)) = corners.into_iter().min_by_key(drawn) else { return };
+    for (line, (text, colour)) in names.into_iter().enumerate() {
+        // Against the frame, as the corner's side has it.
+        let indent = if x == plot.x { 0 } else { width - text.chars().count() as u16 };
+        buf.set_string(x + indent, y + line as u16, text, theme.series(colour));
     }
 }

@@ -23,6 +23,8 @@ pub struct LaunchScreen {
 
 /// Names of the presets; the first is what the form starts with.
 const PRESETS: [&str; 2] = ["demo", "paper"];
+/// Where words of a field end.
+const BREAKS: [char; 4] = [',', '/', ' ', '+'];
 
 impl LaunchScreen {
     pub fn new(choices: Choices) -> Self {
@@ -83,17 +85,21 @@ impl LaunchScreen {
         self.texts[self.field] = options[next].to_string();
     }
 
-    fn apply_preset(&mut self) {
-        self.preset = (self.preset + 1) % PRESETS.len();
+    /// Fills the form in with the next preset and says so.
+    fn apply_preset(&mut self) -> String {
+        let next = (self.preset + 1) % PRESETS.len();
         let of = |name: &str| FIELDS.iter().position(|f| f.name == name).map_or("", |i| self.texts[i].as_str());
         let (task, method, model) = (of("task"), of("method"), of("model"));
-        let spec = match PRESETS[self.preset] {
+        let spec = match PRESETS[next] {
             "paper" => preset::paper(task, method, model),
             _ => preset::demo(&[task]).into_iter().find(|s| s.method == method),
         };
-        if let Some(spec) = spec {
-            self.texts = texts(&spec);
-        }
+        let Some(spec) = spec else {
+            return format!("preset {} is for one task and one method at a time", PRESETS[next]);
+        };
+        self.preset = next;
+        self.texts = texts(&spec);
+        format!("preset {}", PRESETS[next])
     }
 }
 
@@ -128,10 +134,15 @@ impl Screen for LaunchScreen {
             Action::Down => self.field = (self.field + 1).min(FIELDS.len() - 1),
             Action::Left => self.cycle(false),
             Action::Right => self.cycle(true),
-            Action::Preset => {
-                self.apply_preset();
-                return Effect::Say(format!("preset {}", PRESETS[self.preset]));
+            Action::Top => self.field = 0,
+            Action::Bottom => self.field = FIELDS.len() - 1,
+            Action::Clear => self.texts[self.field].clear(),
+            Action::CutWord => {
+                let text = &mut self.texts[self.field];
+                let cut = text.trim_end_matches(BREAKS).rfind(BREAKS).map_or(0, |i| i + 1);
+                text.truncate(cut);
             }
+            Action::Preset => return Effect::Say(self.apply_preset()),
             Action::Submit => {
                 return match self.sweep() {
                     Ok(specs) => Effect::Ask(Request::Launch(specs)),
@@ -148,11 +159,6 @@ impl Screen for LaunchScreen {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         let text = &mut self.texts[self.field];
         match key.code {
-            KeyCode::Char('u') if control => text.clear(),
-            KeyCode::Char('w') if control => {
-                let cut = text.trim_end().rfind([',', '/', ' ', '+']).map_or(0, |i| i + 1);
-                text.truncate(cut);
-            }
             KeyCode::Char('?') => return false,
             KeyCode::Char(c) if !control => text.push(c),
             KeyCode::Backspace => drop(text.pop()),
@@ -197,7 +203,7 @@ impl Screen for LaunchScreen {
             Err(error) => Line::styled(error.to_string(), theme.error()),
         };
         let help = Line::styled(format!("{}: {}", FIELDS[self.field].name, FIELDS[self.field].help), theme.faint());
-        let keys = Line::styled("tab next field · ctrl-p preset · ctrl-u clear · esc back", theme.faint());
+        let keys = Line::styled("tab next field · ←→ choices · esc back", theme.faint());
         frame.render_widget(Paragraph::new(vec![help, verdict, keys]).wrap(Wrap { trim: true }), foot);
     }
 }

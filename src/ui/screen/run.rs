@@ -110,35 +110,36 @@ impl RunScreen {
         let full = (run.progress() * width as f64).round() as usize;
         let bar = format!("{}{}", "━".repeat(full), "─".repeat(width - full));
         let speed = detail.series.iter().find(|(s, _)| *s == crate::record::Series::SamplesPerSecond);
-        let speed =
-            speed.and_then(|(_, bins)| bins.last()).map_or(String::new(), |b| format!(" · {:.0} rows/s", b.mean));
-        let left = run.eta().map_or(String::new(), |s| format!(" · {} left", duration(s)));
-        let first = Line::from(vec![
+        let speed = speed.and_then(|(_, bins)| bins.last()).map_or(String::new(), |b| format!("{:.0} rows/s", b.mean));
+        let left = run.eta().map_or(String::new(), |s| format!("{} left", duration(s)));
+        let mut first = Line::from(vec![
             Span::styled(format!("{} {} ", run.id, harmless(&run.name)), theme.title()),
             Span::styled(format!("{} ", run.status), status_style(run.status, theme)),
             Span::styled(bar, theme.good()),
-            Span::raw(format!(" step {}/{} · {}{left}{speed}", run.step, run.facts.total_steps, duration(run.seconds))),
         ]);
+        // What does not fit is left out whole: half a number is a wrong number.
+        let room = (area.width as usize).saturating_sub(first.width());
+        let steps = format!(" step {}/{}", run.step, run.facts.total_steps);
+        first.push_span(Span::raw(joined(&[steps, duration(run.seconds), left, speed], room)));
         let second = match &run.cause {
             Some(cause) => Line::styled(harmless(cause), theme.error()),
-            None => Line::styled(
-                format!(
-                    "{} on {} · r {} α {} · lr {:e} · loss {} · {} {} best {} at epoch {} · {} params, {} KiB",
-                    run.spec.method,
-                    run.spec.task,
-                    run.spec.rank,
-                    run.spec.effective_alpha(),
-                    run.spec.lr,
-                    number(run.loss, 4),
-                    run.facts.metric,
-                    number(run.last, 4),
-                    number(run.best, 4),
-                    number(run.best_epoch, 0),
-                    run.facts.adapter_parameters,
-                    run.facts.adapter_bytes.div_ceil(1024),
-                ),
-                theme.faint(),
-            ),
+            None => {
+                let parts = [
+                    format!("{} on {}", run.spec.method, run.spec.task),
+                    format!(
+                        "{} {} best {} at epoch {}",
+                        run.facts.metric,
+                        number(run.last, 4),
+                        number(run.best, 4),
+                        number(run.best_epoch, 0)
+                    ),
+                    format!("{} params, {} KiB", run.facts.adapter_parameters, run.facts.adapter_bytes.div_ceil(1024)),
+                    format!("loss {}", number(run.loss, 4)),
+                    format!("lr {:e}", run.spec.lr),
+                    format!("r {} α {}", run.spec.rank, run.spec.effective_alpha()),
+                ];
+                Line::styled(joined(&parts, area.width as usize), theme.faint())
+            }
         };
         frame.render_widget(Paragraph::new(vec![first, second]), area);
     }
@@ -184,6 +185,14 @@ impl RunScreen {
         let end = lines.len() - self.log_up.min(lines.len().saturating_sub(height));
         frame.render_widget(Paragraph::new(lines[end.saturating_sub(height)..end].to_vec()), area);
     }
+}
+
+/// Those of `parts` that fit into `room` columns, the first ones before the later ones.
+fn joined(parts: &[String], room: usize) -> String {
+    parts.iter().filter(|p| !p.is_empty()).fold(String::new(), |text, part| {
+        let next = if text.is_empty() { part.clone() } else { format!("{text} · {part}") };
+        if next.chars().count() <= room { next } else { text }
+    })
 }
 
 /// What the cursor reads: layer, matrix, quantity and value.

@@ -53,7 +53,8 @@ fn by_status(a: &RunSummary, b: &RunSummary) -> Ordering {
     rank(a).cmp(&rank(b)).then(if rank(a) == 2 { in_turn.reverse() } else { in_turn })
 }
 
-const COLUMNS: &[Column] = &[
+/// A static, not a const: the sorted column is told by its address.
+static COLUMNS: &[Column] = &[
     Column { title: "status", width: 13, text: status, order: by_status },
     Column { title: "name", width: 22, text: |r| harmless(&r.name), order: |a, b| a.name.cmp(&b.name) },
     Column { title: "task", width: 6, text: |r| r.spec.task.clone(), order: |a, b| a.spec.task.cmp(&b.spec.task) },
