@@ -12,6 +12,7 @@ mod head;
 mod kernels;
 mod layer;
 mod matmul;
+pub mod meter;
 mod projection;
 mod room;
 mod weights;

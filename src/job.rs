@@ -6,7 +6,7 @@ mod timing;
 
 pub use device::{backend, devices};
 pub use inspect::{InspectError, Inspection, inspect};
-pub use timing::{Timing, time_steps};
+pub use timing::{RowsTiming, Timing, time_rows, time_steps};
 
 use crate::adapter;
 use crate::data::{self, Dataset, Source, Split, Tokenizer};

@@ -49,7 +49,7 @@ fn case(number: u64) -> Case {
         heads,
         size,
         wide: (2 * heads * size).next_multiple_of(8),
-        layers: if heads * size > 500 { 1 + pick(5, 2) } else { 1 + pick(5, 3) },
+        layers: 1 + pick(5, 2),
         method: methods[pick(6, methods.len())],
         rank: 1 + pick(7, 12),
         targets,

@@ -1,17 +1,35 @@
 //! GPUs found at run time and what is needed to work on one: a context, a stream of its own, memory. Without a driver there
 //! are none. Knows no kernels.
 
+use super::Precision;
 use super::error::CudaError;
+use cudarc::driver::sys::CUdevice_attribute_enum as Attribute;
 use cudarc::driver::{CudaContext, CudaStream, result, sys};
 use std::sync::Arc;
 
 /// A GPU as a person knows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Card {
     /// `cuda:0`, `cuda:1`, ...
     pub id: String,
     pub name: String,
+    /// As NVML and nvidia-smi name it.
+    pub uuid: String,
+    /// Bytes.
     pub memory: usize,
+    /// Operations a second at its highest clock in bf16 and in TF32, sums in f32; `None` where they are not known.
+    pub limits: Option<[f64; 2]>,
+}
+
+impl Card {
+    /// The most that the card could compute in `precision`, in operations a second: three TF32 products make one of f32.
+    pub fn limit(&self, precision: Precision) -> Option<f64> {
+        self.limits.map(|[bf16, tf32]| match precision {
+            Precision::Bf16 => bf16,
+            Precision::Tf32 => tf32,
+            Precision::F32 => tf32 / 3.0,
+        })
+    }
 }
 
 const DRIVER: CudaError = CudaError::Library {
@@ -46,11 +64,35 @@ pub fn cards() -> Result<Vec<Card>, CudaError> {
     let one = |ordinal: i32| {
         let device = result::device::get(ordinal).map_err(CudaError::driver(what))?;
         let name = result::device::get_name(device).map_err(CudaError::driver(what))?;
+        let uuid = result::device::get_uuid(device).map_err(CudaError::driver(what))?;
+        let ask = |attribute| {
+            // SAFETY: `device` is one that the driver has just named.
+            unsafe { result::device::get_attribute(device, attribute) }.map_err(CudaError::driver(what))
+        };
+        let major = ask(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?;
+        let minor = ask(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?;
+        let units = f64::from(ask(Attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?);
+        let clock = f64::from(ask(Attribute::CU_DEVICE_ATTRIBUTE_CLOCK_RATE)?) * 1e3;
+        // Dense operations of a multiprocessor in a cycle: A100, H100 and H200, B200 by their datasheets.
+        let each = match (major, minor) {
+            (8, 0) => Some([2048.0, 1024.0]),
+            (9, 0) => Some([4096.0, 2048.0]),
+            (10, 0) => Some([8192.0, 4096.0]),
+            _ => None,
+        };
         // SAFETY: `device` is one that the driver has just named.
         let memory = unsafe { result::device::total_mem(device) }.map_err(CudaError::driver(what))?;
-        Ok(Card { id: format!("cuda:{ordinal}"), name, memory })
+        let limits = each.map(|each| each.map(|e| e * units * clock));
+        Ok(Card { id: format!("cuda:{ordinal}"), name, uuid: uuid_text(&uuid.bytes), memory, limits })
     };
     (0..count).map(one).collect()
+}
+
+/// `GPU-` and the bytes in groups, as nvidia-smi -L writes it.
+fn uuid_text(bytes: &[std::ffi::c_char; 16]) -> String {
+    let hex: Vec<String> = bytes.iter().map(|b| format!("{:02x}", *b as u8)).collect();
+    let group = |range: std::ops::Range<usize>| hex[range].concat();
+    format!("GPU-{}-{}-{}-{}-{}", group(0..4), group(4..6), group(6..8), group(8..10), group(10..16))
 }
 
 /// Number of `cuda:N`; `cuda` is the first.
@@ -82,6 +124,10 @@ impl Gpu {
         // SAFETY: memory here is owned by one stream each; nothing needs the events that order several.
         unsafe { context.disable_event_tracking() };
         let (major, minor) = context.compute_capability().map_err(CudaError::driver(what))?;
+        if major < 8 {
+            let (found, expected) = (format!("{device} of compute capability {major}.{minor}"), "8.0 or newer".into());
+            return Err(CudaError::Device { found, expected });
+        }
         let stream = context.new_stream().map_err(CudaError::driver(what))?;
         Ok(Self { context, stream, name: cards[ordinal].name.clone(), arch: format!("sm_{major}{minor}") })
     }
@@ -133,6 +179,13 @@ impl Gpu {
         unsafe { result::memcpy_htod_async(to, values, self.stream()) }
             .map_err(CudaError::driver("copying to the GPU"))?;
         self.wait()
+    }
+
+    /// Copies `bytes` bytes on the device.
+    pub fn copy(&self, to: u64, from: u64, bytes: usize) -> Result<(), CudaError> {
+        // SAFETY: callers give places inside regions of theirs.
+        unsafe { result::memcpy_dtod_async(to, from, bytes, self.stream()) }
+            .map_err(CudaError::driver("copying memory"))
     }
 
     /// Copies from the device once all that was asked before is done.
@@ -230,6 +283,7 @@ mod tests {
 
     #[test]
     fn devices_are_numbered() {
+        assert_eq!(uuid_text(&[0x1f; 16]), "GPU-1f1f1f1f-1f1f-1f1f-1f1f-1f1f1f1f1f1f");
         assert_eq!(
             [ordinal("cuda"), ordinal("cuda:3"), ordinal("cpu"), ordinal("cuda:x")],
             [Some(0), Some(3), None, None]

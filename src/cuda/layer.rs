@@ -202,6 +202,8 @@ impl Layer {
         let tiles = if pass.only_first { 1 } else { bucket.most.div_ceil(TILE) };
         let (logs, flags) = if keeps { (own.logs, own.kept) } else { (0, 0) };
         let (step, rows, qkv, scale) = (tools.step, pass.rows(), self.queries_keys_values(own), self.scale());
+        // The kernel's powers are of base 2.
+        let scale = scale * std::f32::consts::LOG2_E;
         let (at, context, capacity) = (pass.attention(self.index), own.context, bucket.tokens as i32);
         let [shared, _] = Self::shared(n / self.heads, self.size);
         let grid = Grid { blocks: [tiles, self.heads, bucket.rows], threads: ATTENTION_THREADS, shared };

@@ -17,6 +17,8 @@ use std::ops::Range;
 const TOKENS: usize = 2;
 /// Columns and threads of a block of `adapter_gradients`.
 const GRAD_COLUMNS: usize = 128;
+/// Longest run of large terms of a split product.
+const LONGEST_RUN: usize = 768;
 /// Slabs of tokens whose gradients are summed apart, at most.
 pub const SLABS: usize = 16;
 
@@ -177,9 +179,20 @@ impl Tools<'_> {
         self.split_side(a, [m, k, lda], true, false, left)?;
         let (rows, columns) = if b_turned { (n, k) } else { (k, n) };
         self.split_side(b, [rows, columns, ldb], false, !b_turned, right)?;
+        // A tensor core cuts sums off instead of rounding them, the more the longer they are: the large terms are summed in
+        // shorter runs, the first of them after the small ones.
+        let runs = k.div_ceil(LONGEST_RUN);
+        let run = k.div_ceil(runs).next_multiple_of(8);
         let ldb = if b_turned { 3 * k } else { n };
-        let deep = Shape { k: 3 * k, lda: 3 * k, ldb, storage: Storage::Split, ..shape };
-        self.products.run(self.gpu, deep, left, right, c)
+        let whole = Shape { lda: 3 * k, ldb, storage: Storage::Split, ..shape };
+        for (i, from) in (0..k).step_by(run).enumerate() {
+            let to = (from + run).min(k);
+            let (first, depth) = if i == 0 { (0, 2 * k + to) } else { (2 * k + from, to - from) };
+            let piece = Shape { k: depth, adds: shape.adds || i > 0, ..whole };
+            let below = if b_turned { first } else { first * n };
+            self.products.run(self.gpu, piece, left + 4 * first as u64, right + 4 * below as u64, c)?;
+        }
+        Ok(())
     }
 
     fn split_side(

@@ -36,52 +36,61 @@ __device__ inline float warp_sums(float v[8]) {
 
 #define TOKENS 2 // of a warp
 
+// s d.h of eight ranks from j0 on; 0 past the last.
+__device__ inline void coefficients(const Part& p, const real* z, float s, int j0, float h[8]) {
+#pragma unroll
+    for (int j = 0; j < 8; ++j) {
+        bool there = j0 + j < RANK;
+        h[j] = there ? s * (p.d ? p.d[j0 + j] : 1.f) * widen(z[p.h_column + j0 + j]) : 0.f;
+    }
+}
+
 // y of TOKENS tokens by one warp; blockIdx.y is the part.
-extern "C" __global__ void combine(const real* z, int z_stride, int capacity, float s, Parts parts) {
+extern "C" __global__ void __launch_bounds__(256, 4)
+    combine(const real* z, int z_stride, int capacity, float s, Parts parts) {
     const Part p = parts.part[blockIdx.y];
     int t0 = (blockIdx.x * (blockDim.x / WARP) + threadIdx.x / WARP) * TOKENS;
     if (t0 >= capacity) return;
     // A warp at the end does its last token twice.
     const real* from[TOKENS];
-    int t[TOKENS];
+    real* to[TOKENS];
+    float h[TOKENS][8];
+#pragma unroll
     for (int k = 0; k < TOKENS; ++k) {
-        t[k] = min(t0 + k, capacity - 1);
-        from[k] = z + (u64)t[k] * z_stride;
+        u64 t = min(t0 + k, capacity - 1);
+        from[k] = z + t * z_stride;
+        to[k] = p.y + t * p.y_stride;
+        if (p.u) coefficients(p, from[k], s, 0, h[k]);
     }
-    float y[CHUNKS][TOKENS][8];
     EACH_CHUNK(c, column) {
-        float b[8];
+        float y[TOKENS][8], b[8];
         load8f(p.bias + column, b);
+#pragma unroll
         for (int k = 0; k < TOKENS; ++k) {
-            load8(from[k] + p.z_column + column, y[c][k]);
+            load8(from[k] + p.z_column + column, y[k]);
+#pragma unroll
             for (int i = 0; i < 8; ++i) {
                 float scale = p.c_len == 0 ? 1.f : p.c[p.c_len == 1 ? 0 : column + i];
-                y[c][k][i] = y[c][k][i] * scale + b[i];
+                y[k][i] = y[k][i] * scale + b[i];
             }
         }
-    }
-    if (p.u)
-        for (int j0 = 0; j0 < RANK; j0 += 8) {
-            float h[TOKENS][8];
-#pragma unroll
-            for (int j = 0; j < 8; ++j) {
-                bool there = j0 + j < RANK;
-                float factor = there ? s * (p.d ? p.d[j0 + j] : 1.f) : 0.f;
-                for (int k = 0; k < TOKENS; ++k) h[k][j] = there ? factor * widen(from[k][p.h_column + j0 + j]) : 0.f;
-            }
-            EACH_CHUNK(c, column) {
+        if (p.u)
+            for (int j0 = 0; j0 < RANK; j0 += 8) {
+                if (RANK > 8)
+                    for (int k = 0; k < TOKENS; ++k) coefficients(p, from[k], s, j0, h[k]);
 #pragma unroll
                 for (int j = 0; j < 8; ++j) {
                     if (j0 + j >= RANK) break;
                     float u[8];
                     load8(p.u + (j0 + j) * HIDDEN + column, u);
+#pragma unroll
                     for (int k = 0; k < TOKENS; ++k)
-                        for (int i = 0; i < 8; ++i) y[c][k][i] += h[k][j] * u[i];
+                        for (int i = 0; i < 8; ++i) y[k][i] += h[k][j] * u[i];
                 }
             }
-        }
-    EACH_CHUNK(c, column)
-        for (int k = 0; k < TOKENS; ++k) store8(p.y + (u64)t[k] * p.y_stride + column, y[c][k]);
+#pragma unroll
+        for (int k = 0; k < TOKENS; ++k) store8(to[k] + column, y[k]);
+    }
 }
 
 // The rank-r side of the way back, with g = U^T dy: [parts, capacity, RANK] each of
@@ -96,44 +105,54 @@ struct Inner {
 // How many of the rows of a product count: all tokens, or each row's first.
 __device__ inline int counted(const Step* step, int only_first) { return only_first ? step->rows : step->tokens; }
 
-extern "C" __global__ void adapter_inner(const Step* step, int only_first, const real* z, real* dz, int z_stride,
-                                         int capacity, float s, Parts parts, Inner to) {
+extern "C" __global__ void __launch_bounds__(256, PRECISION == 2 ? 3 : 2)
+    adapter_inner(const Step* step, int only_first, const real* z, real* dz, int z_stride, int capacity, float s,
+                  Parts parts, Inner to) {
     const Part p = parts.part[blockIdx.y];
     int t0 = (blockIdx.x * (blockDim.x / WARP) + threadIdx.x / WARP) * TOKENS;
     int tokens = counted(step, only_first), lane = threadIdx.x % WARP;
     if (t0 >= tokens) return;
-    float dy[CHUNKS][TOKENS][8], e[TOKENS] = {};
+    // All that comes from afar is asked for at once.
+    Raw dy[CHUNKS][TOKENS], w[CHUNKS][TOKENS];
     EACH_CHUNK(c, column)
+#pragma unroll
         for (int k = 0; k < TOKENS; ++k) {
             u64 at = (u64)min(t0 + k, tokens - 1) * z_stride + p.z_column + column;
-            load8(dz + at, dy[c][k]);
-            if (p.c_len == 1) {
-                float w[8];
-                load8(z + at, w);
-                for (int i = 0; i < 8; ++i) e[k] += dy[c][k][i] * w[i];
-            }
-        }
-    if (p.c_len == 1)
-        for (int k = 0; k < TOKENS; ++k) {
-            float sum = warp_sum(e[k]);
-            if (lane == 0 && t0 + k < tokens) to.e[(u64)blockIdx.y * capacity + t0 + k] = sum;
+            dy[c][k] = load_raw(dz + at);
+            if (p.c_len == 1) w[c][k] = load_raw(z + at);
         }
     for (int j0 = 0; j0 < RANK; j0 += 8) {
-        float g[TOKENS][8] = {};
+        float g[TOKENS][8] = {}, e[TOKENS] = {};
+        bool with_c = p.c_len == 1 && j0 == 0;
         EACH_CHUNK(c, column) {
+            float d[TOKENS][8];
+#pragma unroll
+            for (int k = 0; k < TOKENS; ++k) {
+                load8((const real*)&dy[c][k], d[k]);
+                if (with_c) {
+                    float v[8];
+                    load8((const real*)&w[c][k], v);
+                    for (int i = 0; i < 8; ++i) e[k] += d[k][i] * v[i];
+                }
+            }
 #pragma unroll
             for (int j = 0; j < 8; ++j) {
                 if (j0 + j >= RANK) break;
                 float u[8];
                 load8(p.u + (j0 + j) * HIDDEN + column, u);
+#pragma unroll
                 for (int k = 0; k < TOKENS; ++k)
-                    for (int i = 0; i < 8; ++i) g[k][j] += dy[c][k][i] * u[i];
+                    for (int i = 0; i < 8; ++i) g[k][j] += d[k][i] * u[i];
             }
         }
 #pragma unroll
         for (int k = 0; k < TOKENS; ++k) {
-            float sum = warp_sums(g[k]);
             int t = t0 + k, j = j0 + lane / 4;
+            if (with_c) {
+                float sum = warp_sum(e[k]);
+                if (lane == 0 && t < tokens) to.e[(u64)blockIdx.y * capacity + t] = sum;
+            }
+            float sum = warp_sums(g[k]);
             if (lane % 4 != 0 || j >= RANK || t >= tokens) continue;
             float h = widen(z[(u64)t * z_stride + p.h_column + j]);
             float d = p.d ? p.d[j] : 1.f;
@@ -159,12 +178,12 @@ struct AllPlaces {
 
 #define GRAD_THREADS 128
 #define GRAD_COLUMNS 128 // of a block, eight a thread
-#define GRAD_TOKENS 128  // whose weights stand in shared memory at a time
+#define GRAD_TOKENS 256  // whose weights stand in shared memory at a time
 
 // Gradients of slab blockIdx.y of the tokens: blockIdx.z = 2 part + kind, kind 0: dU = dy^T k with dc and dd, kind 1:
 // dV = x^T dh. Each slab writes partials of its own, `stride` values apart, so the sum has one order; the V of tied factors
 // has a second set behind the first. Eight groups of threads take every eighth token.
-extern "C" __global__ void __launch_bounds__(GRAD_THREADS)
+extern "C" __global__ void __launch_bounds__(GRAD_THREADS, 4)
     adapter_gradients(const Step* step, int only_first, const real* x, const real* z, const real* dz, int z_stride,
                       int capacity, int slab, Parts parts, AllPlaces places, Inner from, float* partials, int stride) {
     __shared__ __align__(16) float weights[GRAD_TOKENS][8];
@@ -191,7 +210,7 @@ extern "C" __global__ void __launch_bounds__(GRAD_THREADS)
             }
             __syncthreads();
             if (!inside) continue;
-#pragma unroll 4
+#pragma unroll 8
             for (int k = group; k < GRAD_TOKENS; k += GRAD_THREADS / (GRAD_COLUMNS / 8)) {
                 // Past the end the weights are 0.
                 int t = min(t0 + k, tokens - 1);
@@ -211,6 +230,7 @@ extern "C" __global__ void __launch_bounds__(GRAD_THREADS)
         // Over the groups: two in each warp, then over the warps.
 #pragma unroll
         for (int i = 0; i < 72; ++i) {
+            if (i == 64 && !by_row) break;
             float v = i < 64 ? sum[i / 8][i % 8] : of_c[i % 8];
             v += __shfl_xor_sync(0xffffffffu, v, 16);
             if (lane < 16) sums[warp][i][lane] = v;

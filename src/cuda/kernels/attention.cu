@@ -1,6 +1,7 @@
 // softmax(scale Q K^T) with dropout, times V, for each row and head, without the scores in memory (Dao 2023). A block takes
 // 128 queries, 16 a warp, and walks over the keys in tiles of 128.
 
+// `scale` is that of the scores times log2 e, and log sums are of base 2.
 extern "C" __global__ void __launch_bounds__(ATTENTION_THREADS, PRECISION == 2 ? 2 : 1)
     attention_forward(const Step* step, Rows rows, Matrices in, float scale, Site site, real* context, float* logs,
                       u32* flags, int capacity) {
@@ -37,38 +38,37 @@ extern "C" __global__ void __launch_bounds__(ATTENTION_THREADS, PRECISION == 2 ?
         for (int k1 = 0; k1 < TILE && k0 + k1 < len; k1 += 64) {
             float s[8][4];
             product_by_column(s, queries, warp * 16, keys + k1 * ROW);
+// Only at a row's ends are there keys that do not count.
+            if (k0 + k1 + 64 > len || (k0 + k1 == 0 && !rows.leads[row]))
+#pragma unroll
+                for (int n = 0; n < 8; ++n)
+                    for (int i = 0; i < 4; ++i) {
+                        int key = k0 + k1 + n * 8 + 2 * t + i % 2;
+                        if (key >= len || (key == 0 && !rows.leads[row])) s[n][i] = -1e30f;
+                    }
 #pragma unroll
             for (int half = 0; half < 2; ++half) {
                 float high = top[half];
 #pragma unroll
-                for (int n = 0; n < 8; ++n)
-#pragma unroll
-                    for (int i = 0; i < 2; ++i) {
-                        int key = k0 + k1 + n * 8 + 2 * t + i;
-                        float& v = s[n][2 * half + i];
-                        v = key < len && (key > 0 || rows.leads[row]) ? v * scale : -1e30f;
-                        high = fmaxf(high, v);
-                    }
+                for (int n = 0; n < 8; ++n) high = fmaxf(high, fmaxf(s[n][2 * half], s[n][2 * half + 1]));
                 high = fmaxf(high, __shfl_xor_sync(0xffffffffu, high, 1));
                 high = fmaxf(high, __shfl_xor_sync(0xffffffffu, high, 2));
-                float shrink = EXP(top[half] - high);
+                float shrink = power_of_two((top[half] - high) * scale), lowered = high * scale;
                 top[half] = high;
                 sum[half] *= shrink;
 #pragma unroll
                 for (int n = 0; n < HEAD_TILES; ++n) out[n][2 * half] *= shrink, out[n][2 * half + 1] *= shrink;
                 u32 words[2] = {~0u, ~0u};
                 if (site.threshold)
-                    for (int i = 0; i < 2; ++i) words[i] = kept[warp * 16 + g + 8 * half][k1 / 32 + i];
-                float kept_scale = site.threshold ? site.scale : 1.f;
+                    for (int i = 0; i < 2; ++i) words[i] = kept[warp * 16 + g + 8 * half][k1 / 32 + i] >> 2 * t;
 #pragma unroll
                 for (int n = 0; n < 8; ++n)
 #pragma unroll
                     for (int i = 0; i < 2; ++i) {
                         float& v = s[n][2 * half + i];
-                        // A score that does not count is far below every other.
-                        v = v > -1e29f ? EXP(v - high) : 0.f;
+                        v = power_of_two(v * scale - lowered);
                         sum[half] += v;
-                        v = words[n / 4] >> (n % 4 * 8 + 2 * t + i) & 1 ? v * kept_scale : 0.f;
+                        v = words[n / 4] >> (n % 4 * 8 + i) & 1 ? v : 0.f;
                     }
             }
             product_by_row(out, s, values + k1 * ROW);
@@ -83,10 +83,11 @@ extern "C" __global__ void __launch_bounds__(ATTENTION_THREADS, PRECISION == 2 ?
         v += __shfl_xor_sync(0xffffffffu, v, 2);
         total[half] = v;
         int q = q0 + warp * 16 + g + 8 * half;
-        if (logs && t == 0 && q < asked) logs[(u64)head * capacity + first + q] = top[half] + logf(v);
+        if (logs && t == 0 && q < asked) logs[(u64)head * capacity + first + q] = top[half] * scale + log2f(v);
     }
     // This warp's queries are no longer needed; their place holds its context.
-    to_tile(queries, warp * 16, out, 1.f / total[0], 1.f / total[1]);
+    float kept_scale = site.threshold ? site.scale : 1.f;
+    to_tile(queries, warp * 16, out, kept_scale / total[0], kept_scale / total[1]);
     __syncwarp();
     real* to = context + (u64)(rows.only_first ? row : first + q0) * HIDDEN + column;
     store_tile(to, HIDDEN, queries, warp * 16, 16, asked - q0, threadIdx.x % WARP, WARP);

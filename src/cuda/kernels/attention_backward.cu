@@ -1,4 +1,4 @@
-// The way back of attention.cu: dV = P'^T dO, dS = P (dP' - sum(dO O)) scale, dK = dS^T Q, dQ = dS K, with the probabilities
+// The way back of attention.cu: dV = P'^T dO, dS = P (dP' - sum(dO O)), dK = scale dS^T Q, dQ = scale dS K, with the probabilities
 // P computed again from the kept log sums and P' = dropout(P). One block does a whole row and head, so every sum has one
 // order: a warp has 16 keys and all queries for dK and dV; for dQ the block's dS stands in shared memory, 32 queries at a time.
 
@@ -73,6 +73,8 @@ extern "C" __global__ void __launch_bounds__(ATTENTION_THREADS, PRECISION == 2 &
             load_tile(slopes, dcontext_row + (u64)q0 * HIDDEN, HIDDEN, asked - q0);
             wait_for_tiles();
             __syncthreads();
+            if (q0 == 0 && k0 == 0 && !leads)
+                for (int i = threadIdx.x; i < HEAD_PADDED; i += ATTENTION_THREADS) keys[i] = values[i] = narrow(0.f);
             load_queries(of, site, rows, row, head, first, len, asked, q0, k0, slopes, context, logs, flags, capacity);
             __syncthreads();
             for (int q1 = 0; q1 < TILE && q0 + q1 < asked; q1 += SLOPE_QUERIES) {
@@ -84,14 +86,19 @@ extern "C" __global__ void __launch_bounds__(ATTENTION_THREADS, PRECISION == 2 &
 #pragma unroll
                     for (int n = 0; n < SLOPE_QUERIES / 8; ++n)
 #pragma unroll
-                        for (int i = 0; i < 4; ++i) {
-                            int q = q1 + n * 8 + 2 * t + i % 2, key = m0 + g + i / 2 * 8;
-                            bool counts = q0 + q < asked && key < some && (k0 + key > 0 || leads);
-                            float share = counts ? EXP(p[n][i] * scale - of.logs[q]) : 0.f;
-                            bool kept = !site.threshold || (of.kept[q][m0 / 32] >> (key % 32) & 1);
-                            float factor = kept ? kept_scale : 0.f;
-                            p[n][i] = share * factor;
-                            dp[n][i] = share * (dp[n][i] * factor - of.dots[q]) * scale;
+                        for (int i = 0; i < 2; ++i) {
+                            int q = q1 + n * 8 + 2 * t + i;
+                            float dot = of.dots[q], log = of.logs[q];
+                            u32 word = site.threshold ? of.kept[q][m0 / 32] >> (m0 % 32 + g) : ~0u;
+#pragma unroll
+                            for (int half = 0; half < 2; ++half) {
+                                float &share = p[n][2 * half + i], &slope = dp[n][2 * half + i];
+                                float factor = word >> 8 * half & 1 ? kept_scale : 0.f;
+                                // No probability is above 1; of a key past the end only that matters.
+                                float whole = power_of_two(fminf(share * (scale * LOG2_E) - log, 0.f));
+                                share = whole * factor;
+                                slope = whole * (slope * factor - dot);
+                            }
                         }
 #pragma unroll
                     for (int n = 0; n < SLOPE_QUERIES / 8; ++n)
@@ -117,8 +124,9 @@ extern "C" __global__ void __launch_bounds__(ATTENTION_THREADS, PRECISION == 2 &
 #pragma unroll
                     for (int i = 0; i < 8; ++i) {
                         int query = q0 + q + g + i / 2 % 2 * 8, at = (n + i / 4) * 8 + 2 * t + i % 2;
-                        if (query >= asked || at >= HEAD) continue;
                         float& v = dq[i / 4][i % 4];
+                        v *= scale;
+                        if (len <= TILE || query >= asked || at >= HEAD) continue;
                         float* sum = sums + (u64)(first + query) * HIDDEN + column + at;
                         if (k0 > 0) v += *sum;
                         if (k0 + TILE < len) *sum = v;
@@ -136,7 +144,11 @@ extern "C" __global__ void __launch_bounds__(ATTENTION_THREADS, PRECISION == 2 &
                 store_tile(d.q + (u64)(first + q0) * d.q_stride + column, d.q_stride, queries, 0, TILE, asked - q0,
                            threadIdx.x, ATTENTION_THREADS);
         }
-        to_tile(keys, m0, dk, 1.f, 1.f);
+        // Rows past the end are 0 in every tile, so they add nothing and what they get is not stored; a first token that is
+        // no key gets 0.
+        if (k0 == 0 && !leads && m0 + g == 0)
+            for (int n = 0; n < HEAD_TILES; ++n) dk[n][0] = dk[n][1] = dv[n][0] = dv[n][1] = 0;
+        to_tile(keys, m0, dk, scale, scale);
         to_tile(values, m0, dv, 1.f, 1.f);
         __syncwarp();
         int lane = threadIdx.x % WARP;
@@ -144,6 +156,13 @@ extern "C" __global__ void __launch_bounds__(ATTENTION_THREADS, PRECISION == 2 &
         store_tile(d.v + (u64)(first + k0) * d.v_stride + column, d.v_stride, values, m0, 16, some, lane, WARP);
     }
     // Tokens that asked nothing.
+    real* rest = d.q + (u64)(first + asked) * d.q_stride + column;
+#if HEAD % 8 == 0
+    const float zeros[8] = {};
+    for (int i = threadIdx.x; i < (len - asked) * (HEAD / 8); i += ATTENTION_THREADS)
+        store8(rest + (u64)(i / (HEAD / 8)) * d.q_stride + i % (HEAD / 8) * 8, zeros);
+#else
     for (int i = threadIdx.x; i < (len - asked) * HEAD; i += ATTENTION_THREADS)
-        d.q[(u64)(first + asked + i / HEAD) * d.q_stride + column + i % HEAD] = narrow(0.f);
+        rest[(u64)(i / HEAD) * d.q_stride + i % HEAD] = narrow(0.f);
+#endif
 }

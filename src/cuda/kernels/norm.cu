@@ -57,7 +57,7 @@ extern "C" __global__ void embed(const Step* step, int capacity, const u32* ids,
 
 // y = LayerNorm(dropout(x + bias) + residual). Row t of x is token tokens[t] (t itself where it is null) and goes with row
 // rows[t] of the residual (likewise). Keeps x_hat, the reciprocal deviation and the kept flags where they are asked for.
-extern "C" __global__ void add_norm(const Step* step, int count, const int* tokens, const int* rows, const u32* places,
+extern "C" __global__ void __launch_bounds__(256, 4) add_norm(const Step* step, int count, const int* tokens, const int* rows, const u32* places,
                                     const real* x, int x_stride, const float* bias, const real* residual, const float* gamma,
                                     const float* beta, float eps, Site site, real* y, real* normal, float* scales,
                                     u8* flags) {
@@ -91,7 +91,7 @@ extern "C" __global__ void add_norm(const Step* step, int count, const int* toke
 }
 
 // The way back of add_norm: d = gamma dy; dres = scale (d - mean(d) - x_hat mean(d x_hat)), dx = dropout'(dres).
-extern "C" __global__ void add_norm_backward(int count, const real* dy, const real* normal, const float* scales,
+extern "C" __global__ void __launch_bounds__(256, 4) add_norm_backward(int count, const real* dy, const real* normal, const float* scales,
                                              const float* gamma, Site site, const u8* flags, real* dres, real* dx,
                                              int dx_stride) {
     int t = blockIdx.x * (blockDim.x / WARP) + threadIdx.x / WARP;

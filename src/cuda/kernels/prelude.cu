@@ -66,6 +66,18 @@ __device__ inline void load8(const real* p, float v[8]) {
 #endif
 }
 
+// Eight stored values as they are: half the registers of eight f32 in bf16.
+struct Raw {
+    uint4 w[sizeof(real) / 2];
+};
+
+__device__ inline Raw load_raw(const real* p) {
+    Raw r;
+#pragma unroll
+    for (int i = 0; i < sizeof(real) / 2; ++i) r.w[i] = ((const uint4*)p)[i];
+    return r;
+}
+
 __device__ inline void store8(real* p, const float v[8]) {
 #if PRECISION == 2
     *(uint4*)p = make_uint4(pack_bf16(v[0], v[1]), pack_bf16(v[2], v[3]), pack_bf16(v[4], v[5]), pack_bf16(v[6], v[7]));

@@ -244,11 +244,14 @@ __device__ inline void store_tile(real* to, int stride, const real* tile, int m0
 #endif
 }
 
-#if PRECISION == 0
-#define EXP expf
-#else
-#define EXP __expf
-#endif
+// 2^x, relative error under 2^-22.
+__device__ inline float power_of_two(float x) {
+    float r;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(x));
+    return r;
+}
+
+#define LOG2_E 1.4426950408889634f
 
 // Where the rows of the batch lie, and which of their scores count.
 struct Rows {
