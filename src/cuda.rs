@@ -346,7 +346,7 @@ impl Cuda {
             &mut params![count, adapters, from, sets, gradients, squares],
         )?;
         let (step, losses, report) = (room.batch, room.head.losses, self.trained.report.at(0));
-        let one = Grid { blocks: [1, 1, 1], threads: 1, shared: 0 };
+        let one = Grid { blocks: [1, 1, 1], threads: 32, shared: 0 };
         self.gpu.launch(kernels.report, one, &mut params![step, blocks, squares, losses, report])
     }
 

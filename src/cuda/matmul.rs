@@ -28,7 +28,7 @@ const OP_T: i32 = 1;
 pub enum Storage {
     /// The engine's storage type; rows begin at multiples of 16 bytes.
     Real,
-    /// f32 at any place, multiplied as such.
+    /// f32 at any place, multiplied as such, in bf16's engine as TF32.
     Float,
     /// f32 in three copies of 11 bits, multiplied in TF32.
     Split,
@@ -183,7 +183,9 @@ impl Products {
         let real = shape.storage == Storage::Real && self.precision == Precision::Bf16;
         let kind = if real { sys::cudaDataType::CUDA_R_16BF } else { sys::cudaDataType::CUDA_R_32F };
         let compute = match (self.precision, shape.storage) {
-            (Precision::Tf32, Storage::Real) | (_, Storage::Split) => Compute::CUBLAS_COMPUTE_32F_FAST_TF32,
+            (Precision::Bf16, Storage::Float) | (Precision::Tf32, Storage::Real) | (_, Storage::Split) => {
+                Compute::CUBLAS_COMPUTE_32F_FAST_TF32
+            }
             _ => Compute::CUBLAS_COMPUTE_32F,
         };
         let operation = result::create_matmul_desc(compute, sys::cudaDataType::CUDA_R_32F)?;

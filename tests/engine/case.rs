@@ -139,8 +139,9 @@ pub fn compare(case: &Case, engine: &mut dyn Backend, share: f64) -> (f64, Strin
     let mut worst = (0.0, String::from("nothing"));
     let mut note = |distance: f64, what: &str| {
         // NaN is worst of all.
-        if !(distance <= worst.0) {
-            worst = (if distance.is_nan() { f64::INFINITY } else { distance }, what.into());
+        let distance = if distance.is_nan() { f64::INFINITY } else { distance };
+        if distance > worst.0 {
+            worst = (distance, what.into());
         }
     };
     let logits = [&mut reference as &mut dyn Backend, engine].map(|b| b.logits(&batch).expect("logits").concat());

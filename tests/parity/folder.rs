@@ -1,6 +1,7 @@
 //! Reads the reference folder. A missing file, key or type is a failure with its name.
 
 use eigenscope::cpu::Cpu;
+use eigenscope::cuda::Cuda;
 use eigenscope::data::{Batch, Labels};
 use eigenscope::model::real::Real;
 use eigenscope::model::weights::Weights;
@@ -103,6 +104,19 @@ impl Subject for Cpu {
 
     fn make(checkpoint: &Checkpoint, spec: &RunSpec, outputs: usize, regression: bool) -> Self {
         Cpu::new(checkpoint, spec, outputs, regression).expect("a model")
+    }
+
+    fn hidden_states(&self, _batch: &Batch) -> Option<Vec<Vec<f64>>> {
+        None
+    }
+}
+
+impl Subject for Cuda {
+    const KEEPS_HIDDEN_STATES: bool = false;
+
+    fn make(checkpoint: &Checkpoint, spec: &RunSpec, outputs: usize, regression: bool) -> Self {
+        let spec = RunSpec { device: "cuda:0".into(), ..spec.clone() };
+        Cuda::new(checkpoint, &spec, outputs, regression).expect("a model")
     }
 
     fn hidden_states(&self, _batch: &Batch) -> Option<Vec<Vec<f64>>> {

@@ -2,6 +2,7 @@
 
 use crate::folder::{self, Subject, close, items, members, number, numbers, text, whole, wide};
 use eigenscope::cpu::Cpu;
+use eigenscope::cuda::{self, Cuda};
 use eigenscope::data::Batch;
 use eigenscope::train::NamedTensor;
 use eigenscope::train::autograd::Autograd;
@@ -160,4 +161,30 @@ fn lora_cpu() {
 #[test]
 fn symlora_cpu() {
     training::<Cpu>("symlora", false, &F32);
+}
+
+const CUDA: Limits = Limits { loss: 1e-4, regression_loss: 1e-4, norm: 1e-4, logits: 1e-4, finals: 1e-4 };
+
+/// Whether there is a GPU; says so where there is none.
+fn gpu(test: &str) -> bool {
+    let cards = cuda::cards();
+    let here = cards.as_ref().is_ok_and(|c| !c.is_empty());
+    if !here {
+        eprintln!("{test}: skipped, {}", cards.err().map_or("no GPU".into(), |e| e.to_string()));
+    }
+    here
+}
+
+#[test]
+fn lora_cuda() {
+    if gpu("lora_cuda") {
+        training::<Cuda>("lora", false, &CUDA);
+    }
+}
+
+#[test]
+fn symlora_cuda() {
+    if gpu("symlora_cuda") {
+        training::<Cuda>("symlora", false, &CUDA);
+    }
 }

@@ -105,7 +105,7 @@ struct Inner {
 // How many of the rows of a product count: all tokens, or each row's first.
 __device__ inline int counted(const Step* step, int only_first) { return only_first ? step->rows : step->tokens; }
 
-extern "C" __global__ void __launch_bounds__(256, PRECISION == 2 ? 3 : 2)
+extern "C" __global__ void __launch_bounds__(256, 2)
     adapter_inner(const Step* step, int only_first, const real* z, real* dz, int z_stride, int capacity, float s,
                   Parts parts, Inner to) {
     const Part p = parts.part[blockIdx.y];
@@ -204,10 +204,20 @@ extern "C" __global__ void __launch_bounds__(GRAD_THREADS, 4)
         float sum[8][8] = {}, of_c[8] = {};
         for (int t0 = begin; t0 < end; t0 += GRAD_TOKENS) {
             __syncthreads();
+#if RANK % 4 == 0
+#pragma unroll
+            for (int i = threadIdx.x; i < GRAD_TOKENS * 2; i += GRAD_THREADS) {
+                int t = t0 + i / 2, j = j0 + i % 2 * 4;
+                bool there = t < end && j < RANK;
+                float4 v = there ? *(const float4*)(w + (u64)t * RANK + j) : make_float4(0, 0, 0, 0);
+                *(float4*)&weights[i / 2][i % 2 * 4] = v;
+            }
+#else
             for (int i = threadIdx.x; i < GRAD_TOKENS * 8; i += GRAD_THREADS) {
                 int t = t0 + i / 8, j = j0 + i % 8;
                 weights[i / 8][i % 8] = t < end && j < RANK ? w[(u64)t * RANK + j] : 0.f;
             }
+#endif
             __syncthreads();
             if (!inside) continue;
 #pragma unroll 8

@@ -35,13 +35,15 @@ extern "C" __global__ void gather_gradients(int count, int adapters, const float
     }
 }
 
-// The norm of all gradients and the mean loss, each a sum in order.
+// The norm of all gradients and the mean loss, by one warp.
 extern "C" __global__ void report(const Step* step, int blocks, const double* squares, const float* losses, Report* to) {
     double sum = 0;
-    for (int i = 0; i < blocks; ++i) sum += squares[i];
+    for (int i = threadIdx.x; i < blocks; i += WARP) sum += squares[i];
+    for (int o = 16; o; o >>= 1) sum += __shfl_xor_sync(0xffffffffu, sum, o);
     float loss = 0;
-    for (int i = 0; i < step->rows; ++i) loss += losses[i];
-    *to = Report{(float)sqrt(sum), loss};
+    for (int i = threadIdx.x; i < step->rows; i += WARP) loss += losses[i];
+    loss = warp_sum(loss);
+    if (threadIdx.x == 0) *to = Report{(float)sqrt(sum), loss};
 }
 
 // Updates unless norm or loss is not finite.
