@@ -215,11 +215,6 @@ impl Cuda {
         Ok(made)
     }
 
-    /// Bytes on the device for batches like `tokens` tokens in `rows` rows of at most `longest`, beside the frozen weights.
-    pub fn room_bytes(&self, tokens: usize, rows: usize, longest: usize) -> usize {
-        Room::bytes(&self.sizes, Bucket::new(tokens, rows, longest)) + Products::workspace_bytes()
-    }
-
     /// Storage copies of the trained factors, and c.W0.
     fn refresh(&self) -> Result<(), CudaError> {
         let (count, matrices) = (self.adapters.0, self.adapters.1.at(0));

@@ -38,16 +38,12 @@ pub struct Pooled {
 
 impl Head {
     pub fn new(config: &Config, outputs: usize, parameters: &Parameters<f32>) -> Result<Self, BackendError> {
-        let place = |i: usize| {
-            let name = config.head_shapes(outputs).swap_remove(i).0;
-            parameters.range(&name).ok_or(BackendError::Missing(name))
-        };
         Ok(Self {
             n: config.hidden_size,
             outputs,
             layers: config.num_hidden_layers as u32,
             drops_input: config.family == Family::Roberta,
-            places: [place(0)?, place(1)?, place(2)?, place(3)?],
+            places: parameters.head(config, outputs)?,
         })
     }
 

@@ -37,16 +37,12 @@ impl Head {
         regression: bool,
         parameters: &Parameters<f32>,
     ) -> Result<Self, BackendError> {
-        let place = |i: usize| {
-            let name = config.head_shapes(outputs).swap_remove(i).0;
-            parameters.range(&name).map(|r| r.start).ok_or(BackendError::Missing(name))
-        };
         Ok(Self {
             n: config.hidden_size,
             layers: config.num_hidden_layers,
             drops_input: config.family == Family::Roberta,
             regression,
-            places: [place(0)?, place(1)?, place(2)?, place(3)?],
+            places: parameters.head(config, outputs)?.map(|r| r.start),
         })
     }
 

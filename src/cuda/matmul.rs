@@ -117,11 +117,6 @@ impl Products {
         })
     }
 
-    /// Bytes that the products need beside their operands.
-    pub const fn workspace_bytes() -> usize {
-        WORKSPACE
-    }
-
     /// Asks for the product of `a` and `b` into `c`. The first of a shape is timed on these operands.
     pub fn run(&self, gpu: &Gpu, shape: Shape, a: u64, b: u64, c: u64) -> Result<(), CudaError> {
         if shape.m == 0 {

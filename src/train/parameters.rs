@@ -71,6 +71,16 @@ impl<T: Real> Parameters<T> {
         self.index.get(name).map(|i| self.ranges[*i].clone())
     }
 
+    /// Where the head's tensors lie in a flat buffer: dense weight and bias, output weight and bias.
+    pub fn head(&self, config: &Config, outputs: usize) -> Result<[Range<usize>; 4], BackendError> {
+        let shapes = config.head_shapes(outputs);
+        let place = |i: usize| {
+            let name: &str = &shapes[i].0;
+            self.range(name).ok_or_else(|| BackendError::Missing(name.into()))
+        };
+        Ok([place(0)?, place(1)?, place(2)?, place(3)?])
+    }
+
     /// Every parameter with its place in a flat buffer, in order.
     pub fn placed(&self) -> impl Iterator<Item = (&Parameter, Range<usize>)> {
         self.list.iter().zip(self.ranges.iter().cloned())
