@@ -13,6 +13,8 @@ mod metrics;
 mod norms;
 #[path = "parity/optimizer.rs"]
 mod optimizer;
+#[path = "parity/peft.rs"]
+mod peft;
 #[path = "parity/tokenizers.rs"]
 mod tokenizers;
 #[path = "parity/training.rs"]

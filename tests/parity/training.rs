@@ -11,7 +11,7 @@ use eigenscope::train::schedule::Schedule;
 use serde_json::Value;
 
 /// Rows of train_data.json, padded to the longest.
-fn batch(data: &Value, split: &str, task: &str, rows: &Value) -> Batch {
+pub fn batch(data: &Value, split: &str, task: &str, rows: &Value) -> Batch {
     let all = items(&data[split]);
     let rows: Vec<&Value> = items(rows).iter().map(|i| &all[whole(i)]).collect();
     let ids: Vec<Vec<f64>> = rows.iter().map(|r| numbers(&r["input_ids"])).collect();
