@@ -5,6 +5,7 @@
 #![expect(unsafe_code, reason = "calls of the CUDA driver and its libraries, each with its reason")]
 
 mod batch;
+mod cache;
 mod device;
 mod error;
 mod graph;

@@ -2,11 +2,10 @@
 //! `EIGENSCOPE_KERNELS` names a folder whose files stand in for those compiled in. Knows no order of launches.
 
 use super::Precision;
+use super::cache;
 use super::device::Gpu;
 use super::error::CudaError;
-use crate::config;
 use crate::model::Config;
-use crate::train::checkpoint::replace_file;
 use cudarc::driver::{result, sys};
 use cudarc::nvrtc;
 use std::ffi::{CStr, CString, c_void};
@@ -141,15 +140,12 @@ fn cached(source: &str, options: &[String]) -> Result<Vec<u8>, CudaError> {
     unsafe { nvrtc::sys::nvrtcVersion(&mut major, &mut minor) }.result().map_err(compile_error)?;
     let mut hasher = DefaultHasher::new();
     (source, options, major, minor).hash(&mut hasher);
-    let folder = config::cache_folder().join("kernels");
-    let path = folder.join(format!("{:016x}.cubin", hasher.finish()));
+    let path = cache::folder("kernels").join(format!("{:016x}.cubin", hasher.finish()));
     if let Ok(image) = std::fs::read(&path) {
         return Ok(image);
     }
     let image = compile(source, options)?;
-    if let Err(error) = replace_file(&path, &image) {
-        tracing::warn!("the compiled kernels cannot be kept in {}: {error}", path.display());
-    }
+    cache::replace(&path, &image);
     Ok(image)
 }
 

@@ -2,17 +2,17 @@
 //! run of a machine takes the same. Knows no model.
 
 use super::Precision;
+use super::cache;
 use super::device::{Gpu, Memory};
 use super::error::CudaError;
-use crate::config;
-use crate::train::checkpoint::replace_file;
 use cudarc::cublaslt::{result, sys};
 use cudarc::driver::{CudaEvent, sys::CUevent_flags};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::c_void;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 const WORKSPACE: usize = 32 << 20;
 /// Algorithms that are timed, and how often each.
@@ -99,7 +99,7 @@ pub struct Products {
     workspace: Memory,
     precision: Precision,
     plans: RefCell<HashMap<Shape, Plan>>,
-    choices: RefCell<Choices>,
+    choices: Choices,
 }
 
 // SAFETY: the handle and the descriptors belong to this value alone.
@@ -113,7 +113,7 @@ impl Products {
             workspace: gpu.zeros(WORKSPACE)?,
             precision,
             plans: RefCell::default(),
-            choices: RefCell::new(Choices::load(gpu, precision)),
+            choices: Choices::new(gpu, precision),
         })
     }
 
@@ -212,11 +212,10 @@ impl Products {
                 )?;
             }
         }
-        plan.algorithm = match self.choices.borrow().get(&shape) {
+        plan.algorithm = match self.choices.get(&shape) {
             Some(kept) => kept,
-            None => self.choose(gpu, &shape, &plan, a, b, c)?,
+            None => self.choices.keep(&shape, self.choose(gpu, &shape, &plan, a, b, c)?),
         };
-        self.choices.borrow_mut().keep(&shape, plan.algorithm);
         Ok(plan)
     }
 
@@ -232,7 +231,7 @@ impl Products {
         c: u64,
     ) -> Result<sys::cublasLtMatmulAlgo_t, Failure> {
         let proposed = self.proposals(shape, plan)?;
-        if !self.choices.borrow().writable() {
+        if !self.choices.writable {
             return Ok(proposed[0]);
         }
         let event = || {
@@ -359,48 +358,50 @@ impl Gpu {
     }
 }
 
-/// Chosen algorithms by shape, as a file of this card, library and precision.
+/// Chosen algorithms by shape, one set for each card, library and precision, shared by all of this process and kept in a file.
+/// The first choice stays: whoever comes later, here or in another process, takes it.
 struct Choices {
-    path: Option<PathBuf>,
-    known: BTreeMap<String, [u64; 8]>,
+    path: PathBuf,
+    writable: bool,
 }
 
+/// What this process knows of each file.
+static KNOWN: Mutex<BTreeMap<PathBuf, BTreeMap<String, [u64; 8]>>> = Mutex::new(BTreeMap::new());
+
 impl Choices {
-    fn load(gpu: &Gpu, precision: Precision) -> Self {
+    fn new(gpu: &Gpu, precision: Precision) -> Self {
         // SAFETY: asks for a number.
         let version = unsafe { sys::cublasLtGetVersion() };
         let card: String = gpu.name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-        let folder = config::cache_folder().join("products");
+        let folder = cache::folder("products");
         let path = folder.join(format!("{card}-{version}-{precision:?}.txt"));
-        let writable = std::fs::create_dir_all(&folder).is_ok()
-            && std::fs::File::options().append(true).create(true).open(&path).is_ok();
-        let text = std::fs::read_to_string(&path).unwrap_or_default();
-        // A line that is not one of ours is as good as none.
-        let known = text.lines().filter_map(parse).collect();
-        Self { path: writable.then_some(path), known }
-    }
-
-    fn writable(&self) -> bool {
-        self.path.is_some()
+        Self { path, writable: cache::writable(&folder) }
     }
 
     fn get(&self, shape: &Shape) -> Option<sys::cublasLtMatmulAlgo_t> {
-        self.known.get(&shape.to_string()).map(|data| sys::cublasLtMatmulAlgo_t { data: *data })
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = known.entry(self.path.clone()).or_insert_with(|| read(&self.path));
+        own.get(&shape.to_string()).map(|data| sys::cublasLtMatmulAlgo_t { data: *data })
     }
 
-    fn keep(&mut self, shape: &Shape, algorithm: sys::cublasLtMatmulAlgo_t) {
-        let key = shape.to_string();
-        if self.known.contains_key(&key) {
-            return;
+    /// Keeps a choice and returns the one that counts.
+    fn keep(&self, shape: &Shape, algorithm: sys::cublasLtMatmulAlgo_t) -> sys::cublasLtMatmulAlgo_t {
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = known.entry(self.path.clone()).or_default();
+        // What another process has chosen meanwhile comes first.
+        own.extend(read(&self.path));
+        let data = *own.entry(shape.to_string()).or_insert(algorithm.data);
+        if self.writable {
+            let lines: String = own.iter().map(line).collect();
+            cache::replace(&self.path, lines.as_bytes());
         }
-        self.known.insert(key, algorithm.data);
-        if let Some(path) = &self.path {
-            let lines: String = self.known.iter().map(line).collect();
-            if let Err(error) = replace_file(path, lines.as_bytes()) {
-                tracing::warn!("{}: the choice of a matrix product cannot be kept: {error}", path.display());
-            }
-        }
+        sys::cublasLtMatmulAlgo_t { data }
     }
+}
+
+/// A line that is not one of ours is as good as none.
+fn read(path: &Path) -> BTreeMap<String, [u64; 8]> {
+    std::fs::read_to_string(path).unwrap_or_default().lines().filter_map(parse).collect()
 }
 
 fn line((shape, data): (&String, &[u64; 8])) -> String {

@@ -150,7 +150,7 @@ fn write<'a>(
         .map_err(format)?;
     let mut bytes = safetensors::serialize(views, Some(metadata)).map_err(format)?;
     sort_header(&mut bytes);
-    replace_file(path, &bytes).map_err(io)?;
+    replace(path, &bytes).map_err(io)?;
     Ok(bytes.len() as u64)
 }
 
@@ -168,7 +168,7 @@ fn sort_header(bytes: &mut [u8]) {
 }
 
 /// Puts `bytes` in place of `path`: temporary file, sync, rename, sync of the folder.
-pub fn replace_file(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let part = path.with_extension("part");
     let mut file = File::create(&part)?;
     file.write_all(bytes)?;
