@@ -23,7 +23,7 @@ pub use error::CudaError;
 
 use crate::adapter::{self, Form, Method};
 use crate::data::Batch;
-use crate::event::LayerNorm;
+use crate::event::{DeviceFigures, LayerNorm};
 use crate::model::encoder::{self, Dropout};
 use crate::model::{Checkpoint, Config};
 use crate::spec::RunSpec;
@@ -505,5 +505,9 @@ impl Backend for Cuda {
 
     fn norms(&self) -> Result<Vec<LayerNorm>, BackendError> {
         self.frozen.measure(&self.now()?, self.method, self.scaling)
+    }
+
+    fn figures(&self) -> Option<DeviceFigures> {
+        meter::figures(&self.gpu.card)
     }
 }

@@ -181,6 +181,34 @@ pub struct RunFacts {
     pub environment: std::collections::BTreeMap<String, String>,
 }
 
+/// What a device is doing at one moment. For the CPU: what this process takes of the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeviceFigures {
+    /// Share of the last moments in which it worked, 0 to 1.
+    pub utilisation: Option<f64>,
+    /// In use, and all there is, in bytes.
+    pub memory: u64,
+    pub memory_total: u64,
+    /// Degrees Celsius.
+    pub temperature: Option<f64>,
+    /// Watts.
+    pub power: Option<f64>,
+}
+
+impl DeviceFigures {
+    /// In a few words: `71% 1.5/79.2 GiB 43 °C 310 W`.
+    pub fn in_words(&self) -> String {
+        let gib = |bytes: u64| bytes as f64 / f64::from(1u32 << 30);
+        let parts = [
+            self.utilisation.map(|u| format!("{:.0}%", 100.0 * u)),
+            Some(format!("{:.1}/{:.1} GiB", gib(self.memory), gib(self.memory_total))),
+            self.temperature.map(|t| format!("{t:.0} °C")),
+            self.power.map(|w| format!("{w:.0} W")),
+        ];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
+}
+
 /// What a worker says of its run. Every event is committed before it is shown.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum RunEvent {
@@ -195,6 +223,11 @@ pub enum RunEvent {
     Norms {
         step: u64,
         rows: Vec<LayerNorm>,
+    },
+    Device {
+        step: u64,
+        seconds: f64,
+        figures: DeviceFigures,
     },
     Log {
         level: Level,

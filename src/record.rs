@@ -1,6 +1,6 @@
 //! What is remembered of runs, as readers hand it out. Pure data: knows neither the database nor the screens.
 
-use crate::event::{Evaluation, LayerNorm, Level, RunFacts, RunId, Status};
+use crate::event::{DeviceFigures, Evaluation, LayerNorm, Level, RunFacts, RunId, Status};
 use crate::spec::RunSpec;
 use serde::Serialize;
 
@@ -107,6 +107,9 @@ pub struct RunDetail {
     /// The newest lines, oldest first.
     pub log: Vec<LogLine>,
     pub artifacts: Vec<Artifact>,
+    /// What the device was doing at the last record, and the most memory that was in use at any.
+    pub device: Option<DeviceFigures>,
+    pub peak_memory: Option<u64>,
 }
 
 /// The layer norms that stand for one run in Figure 1.

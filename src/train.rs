@@ -4,6 +4,7 @@ pub mod autograd;
 pub mod checkpoint;
 pub mod evaluate;
 pub mod fit;
+pub mod host;
 pub mod loss;
 pub mod norms;
 pub mod optim;
@@ -15,7 +16,7 @@ pub mod trained;
 use crate::adapter::AdapterError;
 use crate::analysis::AnalysisError;
 use crate::data::Batch;
-use crate::event::LayerNorm;
+use crate::event::{DeviceFigures, LayerNorm};
 use crate::model::ModelError;
 
 /// Which part of the model a trainable tensor belongs to.
@@ -99,6 +100,10 @@ pub trait Backend {
     fn restore(&mut self, state: &State) -> Result<(), BackendError>;
     /// Norms of each adapted matrix now, ordered by layer and target.
     fn norms(&self) -> Result<Vec<LayerNorm>, BackendError>;
+    /// What the device is doing now, where it tells.
+    fn figures(&self) -> Option<DeviceFigures> {
+        host::figures()
+    }
 }
 
 /// What went wrong in a backend.

@@ -1,6 +1,8 @@
 //! The store by property and under faults: what is read live equals what is read anew, bins equal brute force, nothing is lost.
 
-use eigenscope::event::{Control, Evaluation, LayerNorm, Level, Point, RunEvent, RunFacts, RunId, Status};
+use eigenscope::event::{
+    Control, DeviceFigures, Evaluation, LayerNorm, Level, Point, RunEvent, RunFacts, RunId, Status,
+};
 use eigenscope::record::{Bin, Series};
 use eigenscope::spec::RunSpec;
 use eigenscope::store::{Reader, Store, StoreError};
@@ -137,6 +139,13 @@ fn a_run_is_remembered_by_value() {
     let id = one_run(&store);
     let handle = store.handle();
     let facts = RunFacts { total_steps: 64, epochs: 2, metric: "accuracy".into(), ..RunFacts::default() };
+    let figures = DeviceFigures {
+        utilisation: Some(0.5),
+        memory: 7 << 20,
+        memory_total: 1 << 34,
+        temperature: Some(40.0),
+        power: None,
+    };
     let events = [
         RunEvent::Started(facts.clone()),
         RunEvent::Point(point(1, 0.7)),
@@ -145,6 +154,8 @@ fn a_run_is_remembered_by_value() {
         evaluation(64, 0.6),
         RunEvent::Norms { step: 0, rows: vec![norm(0, 1.0)] },
         RunEvent::Norms { step: 64, rows: vec![norm(0, 0.5), norm(1, -0.1)] },
+        RunEvent::Device { step: 1, seconds: 0.5, figures: DeviceFigures { memory: 9 << 20, ..figures } },
+        RunEvent::Device { step: 2, seconds: 2.5, figures },
         RunEvent::Log { level: Level::Warn, text: "careful".into() },
         RunEvent::Artifact { kind: "adapter".into(), path: "adapter.safetensors".into(), bytes: 7 },
         RunEvent::Status { status: Status::Done, cause: None },
@@ -163,6 +174,7 @@ fn a_run_is_remembered_by_value() {
     assert_eq!((detail.log[0].level, detail.log[0].text.as_str()), (Level::Warn, "careful"));
     assert_eq!(detail.evaluations[1].scores[0], ("accuracy".to_string(), 0.6));
     assert_eq!(detail.artifacts[0].bytes, 7);
+    assert_eq!((detail.device, detail.peak_memory), (Some(figures), Some(9 << 20)));
     let points = reader.points(&id).expect("points");
     assert!(points[1].loss.is_nan() && points[0] == point(1, 0.7));
     assert_eq!(reader.run_norms().expect("norms")[0].norms.len(), 2);
@@ -248,6 +260,24 @@ fn deleting_frees_the_folder_and_ids_are_not_used_again() {
     store.handle().delete(&id).expect("deleted");
     assert!(!folder.exists());
     assert_eq!(one_run(&store).as_str(), "r0002");
+}
+
+#[test]
+fn an_older_schema_is_brought_up_to_date() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("eigenscope.db");
+    let old = rusqlite::Connection::open(&path).expect("a database");
+    old.execute_batch(include_str!("../src/store/migrations/0001.sql")).expect("the first schema");
+    old.pragma_update(None, "user_version", 1).expect("its version");
+    drop(old);
+    let store = opened(dir.path());
+    let id = one_run(&store);
+    let figures = DeviceFigures { utilisation: None, memory: 5, memory_total: 9, temperature: None, power: Some(1.5) };
+    let handle = store.handle();
+    handle.record(&id, RunEvent::Device { step: 3, seconds: 1.0, figures }).expect("recorded");
+    handle.flush().expect("flushed");
+    let detail = store.reader().expect("a reader").detail(&id, None, None, 10, 1).expect("read").expect("a run");
+    assert_eq!(detail.device, Some(figures));
 }
 
 #[test]

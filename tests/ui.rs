@@ -1,7 +1,7 @@
 //! The screens on a fake program: snapshots at two sizes, any size without a panic, keys by their effect, colours on the buffer.
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
-use eigenscope::event::{Control, Evaluation, LayerNorm, Level, RunFacts, RunId, Status};
+use eigenscope::event::{Control, DeviceFigures, Evaluation, LayerNorm, Level, RunFacts, RunId, Status};
 use eigenscope::figure::{Map, Scale};
 use eigenscope::record::{Bin, LogLine, RunDetail, RunNorms, RunSummary, Series};
 use eigenscope::spec::RunSpec;
@@ -120,6 +120,14 @@ fn view() -> View {
         norms: norms(6),
         log: vec![LogLine { time: 1.7e9, level: Level::Info, text: "symlora on SST-2".into() }],
         artifacts: Vec::new(),
+        device: Some(DeviceFigures {
+            utilisation: Some(0.71),
+            memory: 3 << 29,
+            memory_total: 80 << 30,
+            temperature: Some(43.0),
+            power: Some(310.4),
+        }),
+        peak_memory: Some(3 << 29),
     };
     let figure1 = [("sst-2", "symlora"), ("sst-2", "lora"), ("rte", "symlora")]
         .map(|(task, method)| RunNorms {

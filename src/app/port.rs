@@ -1,6 +1,7 @@
 //! The screens' window on the program: a reader thread folds what was committed, a desk thread carries out requests.
 
 use super::desk::Desk;
+use crate::cuda::{self, Card};
 use crate::engine::Engine;
 use crate::store::{Reader, Store, StoreError, StoreHandle};
 use crate::view::{Delta, Interest, Message, Port, Request, View};
@@ -9,10 +10,12 @@ use crossbeam::channel::{Receiver, Sender, bounded, unbounded};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often commits, also those of other processes, are looked for.
 const TICK: Duration = Duration::from_millis(100);
+/// How often the GPUs are asked what they are doing.
+const LOOK: Duration = Duration::from_secs(1);
 /// Newest lines of a run's log that are brought.
 const LOG_LINES: usize = 500;
 
@@ -22,6 +25,7 @@ struct Shared {
     view: Mutex<Arc<View>>,
     interest: Mutex<Interest>,
     messages: Mutex<Vec<Message>>,
+    device_line: Mutex<String>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -34,14 +38,19 @@ pub struct AppPort {
     wake: Option<Sender<()>>,
     requests: Option<Sender<Request>>,
     threads: Vec<JoinHandle<()>>,
-    device_line: String,
 }
 
 impl AppPort {
     /// Reads the store once, so that the first frame is whole, then starts the threads.
     pub fn start(store: &Store, engine: Arc<Engine>, runs: &Path) -> anyhow::Result<Self> {
         let shared = Arc::new(Shared::default());
-        let mut follower = Follower { reader: store.reader()?, view: View::default(), seen: Interest::default() };
+        let mut follower = Follower {
+            reader: store.reader()?,
+            view: View::default(),
+            seen: Interest::default(),
+            cards: cuda::cards().unwrap_or_default(),
+        };
+        *lock(&shared.device_line) = device_line(&follower.cards);
         follower.follow(&shared).context("cannot read the store")?;
 
         let (wake, woken) = bounded(1);
@@ -64,9 +73,7 @@ impl AppPort {
                 }
             })
             .context("cannot start the desk thread")?;
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let device_line = format!("cpu {threads} threads");
-        Ok(Self { shared, wake: Some(wake), requests: Some(requests), threads: vec![reader, desk], device_line })
+        Ok(Self { shared, wake: Some(wake), requests: Some(requests), threads: vec![reader, desk] })
     }
 }
 
@@ -96,7 +103,7 @@ impl Port for AppPort {
     }
 
     fn device_line(&self) -> String {
-        self.device_line.clone()
+        lock(&self.shared.device_line).clone()
     }
 }
 
@@ -117,12 +124,28 @@ struct Follower {
     reader: Reader,
     view: View,
     seen: Interest,
+    cards: Vec<Card>,
+}
+
+/// The devices and what they are doing.
+fn device_line(cards: &[Card]) -> String {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let one = |card: &Card| match cuda::meter::figures(card) {
+        Some(figures) => format!("{} {}", card.id, figures.in_words()),
+        None => format!("{} {}", card.id, card.name),
+    };
+    std::iter::once(format!("cpu {threads} threads")).chain(cards.iter().map(one)).collect::<Vec<_>>().join(" · ")
 }
 
 impl Follower {
     fn run(mut self, shared: &Shared, woken: &Receiver<()>, store: &StoreHandle) {
         let mut failing = false;
+        let mut looked = Instant::now();
         loop {
+            if !self.cards.is_empty() && looked.elapsed() >= LOOK {
+                looked = Instant::now();
+                *lock(&shared.device_line) = device_line(&self.cards);
+            }
             if woken.recv_timeout(TICK) == Err(crossbeam::channel::RecvTimeoutError::Disconnected) {
                 return;
             }

@@ -107,7 +107,7 @@ pub fn ordinal(device: &str) -> Option<usize> {
 pub struct Gpu {
     pub context: Arc<CudaContext>,
     stream: Arc<CudaStream>,
-    pub name: String,
+    pub card: Card,
     /// Compute capability as in `sm_90`.
     pub arch: String,
 }
@@ -129,7 +129,7 @@ impl Gpu {
             return Err(CudaError::Device { found, expected });
         }
         let stream = context.new_stream().map_err(CudaError::driver(what))?;
-        Ok(Self { context, stream, name: cards[ordinal].name.clone(), arch: format!("sm_{major}{minor}") })
+        Ok(Self { context, stream, card: cards[ordinal].clone(), arch: format!("sm_{major}{minor}") })
     }
 
     pub fn stream(&self) -> sys::CUstream {

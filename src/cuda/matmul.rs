@@ -372,7 +372,7 @@ impl Choices {
     fn new(gpu: &Gpu, precision: Precision) -> Self {
         // SAFETY: asks for a number.
         let version = unsafe { sys::cublasLtGetVersion() };
-        let card: String = gpu.name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        let card: String = gpu.card.name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
         let folder = cache::folder("products");
         let path = folder.join(format!("{card}-{version}-{precision:?}.txt"));
         Self { path, writable: cache::writable(&folder) }

@@ -1,24 +1,11 @@
 //! What a GPU is doing, as the driver's management library (NVML) tells it. Without that library there are no figures.
 
 use super::device::Card;
+use crate::event::DeviceFigures;
 use nvml_wrapper::Nvml;
 use nvml_wrapper::enum_wrappers::device::TemperatureSensor;
 use nvml_wrapper::enums::device::UsedGpuMemory;
 use std::sync::OnceLock;
-
-/// The figures of one moment.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Figures {
-    /// Share of the last moments in which a kernel ran, 0 to 1.
-    pub utilisation: f64,
-    /// Memory in use by everyone, and all there is, in bytes.
-    pub memory: u64,
-    pub memory_total: u64,
-    /// Degrees Celsius.
-    pub temperature: f64,
-    /// Watts.
-    pub power: f64,
-}
 
 fn library() -> Option<&'static Nvml> {
     static LIBRARY: OnceLock<Option<Nvml>> = OnceLock::new();
@@ -26,15 +13,15 @@ fn library() -> Option<&'static Nvml> {
 }
 
 /// What `card` is doing now.
-pub fn figures(card: &Card) -> Option<Figures> {
+pub fn figures(card: &Card) -> Option<DeviceFigures> {
     let device = library()?.device_by_uuid(card.uuid.as_str()).ok()?;
     let memory = device.memory_info().ok()?;
-    Some(Figures {
-        utilisation: f64::from(device.utilization_rates().ok()?.gpu) / 100.0,
+    Some(DeviceFigures {
+        utilisation: device.utilization_rates().ok().map(|u| f64::from(u.gpu) / 100.0),
         memory: memory.used,
         memory_total: memory.total,
-        temperature: f64::from(device.temperature(TemperatureSensor::Gpu).ok()?),
-        power: f64::from(device.power_usage().ok()?) / 1e3,
+        temperature: device.temperature(TemperatureSensor::Gpu).ok().map(f64::from),
+        power: device.power_usage().ok().map(|milliwatts| f64::from(milliwatts) / 1e3),
     })
 }
 

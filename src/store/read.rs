@@ -1,7 +1,7 @@
 //! Readers: a connection each, never in the writer's way. What they give was committed.
 
 use super::{DATABASE, StoreError, pyramid, schema};
-use crate::event::{Evaluation, LayerNorm, Level, Point, RunFacts, RunId, Status};
+use crate::event::{DeviceFigures, Evaluation, LayerNorm, Level, Point, RunFacts, RunId, Status};
 use crate::record::{Artifact, LogLine, RunDetail, RunNorms, RunSummary, Series};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::path::Path;
@@ -90,6 +90,7 @@ impl Reader {
             .collect::<Result<_, _>>()?;
         let wanted = norms_step.unwrap_or(u64::MAX);
         let norms_step = norm_steps.iter().rev().find(|s| **s <= wanted).or(norm_steps.first()).copied().unwrap_or(0);
+        let (device, peak_memory) = device(&c, run)?;
         Ok(Some(RunDetail {
             summary,
             series,
@@ -99,6 +100,8 @@ impl Reader {
             norms_step,
             log: log(&c, run, log_lines)?,
             artifacts: artifacts(&c, run)?,
+            device,
+            peak_memory,
         }))
     }
 
@@ -273,6 +276,28 @@ fn log(c: &Connection, run: i64, lines: usize) -> Result<Vec<LogLine>, StoreErro
     let mut all = rows.collect::<Result<Vec<_>, _>>()?;
     all.reverse();
     Ok(all)
+}
+
+/// The newest figures of the device, and the most memory of any.
+fn device(c: &Connection, run: i64) -> Result<(Option<DeviceFigures>, Option<u64>), StoreError> {
+    let newest = c
+        .prepare_cached(
+            "SELECT utilisation, memory, memory_total, temperature, power FROM device WHERE run = ?1
+             ORDER BY step DESC LIMIT 1",
+        )?
+        .query_row([run], |r| {
+            Ok(DeviceFigures {
+                utilisation: r.get(0)?,
+                memory: r.get::<_, i64>(1)? as u64,
+                memory_total: r.get::<_, i64>(2)? as u64,
+                temperature: r.get(3)?,
+                power: r.get(4)?,
+            })
+        })
+        .optional()?;
+    let mut peak = c.prepare_cached("SELECT max(memory) FROM device WHERE run = ?1")?;
+    let peak: Option<i64> = peak.query_row([run], |r| r.get(0))?;
+    Ok((newest, peak.map(|p| p as u64)))
 }
 
 fn artifacts(c: &Connection, run: i64) -> Result<Vec<Artifact>, StoreError> {

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Step n brings user_version from n to n + 1.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
 /// How long a lock of another program is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
 

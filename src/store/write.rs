@@ -2,7 +2,7 @@
 //! watermark. What cannot be written now is kept and tried again.
 
 use super::{Shared, StoreError, now, pyramid, schema};
-use crate::event::{Evaluation, LayerNorm, Point, RunEvent, RunFacts, RunId, Status};
+use crate::event::{DeviceFigures, Evaluation, LayerNorm, Point, RunEvent, RunFacts, RunId, Status};
 use crossbeam::channel::{Receiver, Sender};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use std::sync::Arc;
@@ -110,6 +110,7 @@ fn apply(t: &Transaction, id: &RunId, event: &RunEvent) -> Result<(), StoreError
         RunEvent::Point(p) => point(t, run, p)?,
         RunEvent::Evaluated(e) => evaluation(t, run, e)?,
         RunEvent::Norms { step, rows } => norms(t, run, *step, rows)?,
+        RunEvent::Device { step, seconds, figures } => device(t, run, *step, *seconds, figures)?,
         RunEvent::Log { level, text } => {
             let level = serde_json::to_string(level).unwrap_or_default();
             t.prepare_cached("INSERT INTO logs (run, time, level, text) VALUES (?1, ?2, ?3, ?4)")?.execute(params![
@@ -145,7 +146,7 @@ fn start(t: &Transaction, run: i64, facts: &RunFacts) -> Result<(), StoreError> 
 }
 
 fn rewind(t: &Transaction, run: i64, step: u64) -> Result<(), StoreError> {
-    for table in ["points", "evaluations", "scores", "norms"] {
+    for table in ["points", "evaluations", "scores", "norms", "device"] {
         t.execute(&format!("DELETE FROM {table} WHERE run = ?1 AND step > ?2"), params![run, step as i64])?;
     }
     pyramid::cut(t, run, step)?;
@@ -168,6 +169,24 @@ fn point(t: &Transaction, run: i64, p: &Point) -> Result<(), StoreError> {
     pyramid::add(t, run, p)?;
     t.prepare_cached("UPDATE runs SET step = ?2, epoch = ?3, seconds = ?4, loss = ?5 WHERE seq = ?1")?
         .execute(params![run, p.step as i64, p.epoch, p.seconds, p.loss])?;
+    Ok(())
+}
+
+fn device(t: &Transaction, run: i64, step: u64, seconds: f64, f: &DeviceFigures) -> Result<(), StoreError> {
+    t.prepare_cached(
+        "INSERT OR REPLACE INTO device (run, step, seconds, utilisation, memory, memory_total, temperature, power)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )?
+    .execute(params![
+        run,
+        step as i64,
+        seconds,
+        f.utilisation,
+        f.memory as i64,
+        f.memory_total as i64,
+        f.temperature,
+        f.power
+    ])?;
     Ok(())
 }
 

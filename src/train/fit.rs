@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 /// Longest time between two checkpoints inside an epoch.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
+/// How often the device's figures are recorded.
+const FIGURES_EVERY: Duration = Duration::from_secs(2);
 const HOLD_POLL: Duration = Duration::from_millis(50);
 
 /// Where a run's events go.
@@ -54,6 +56,7 @@ impl Fit<'_> {
         }
         let mut clock = Instant::now();
         let mut saved = Instant::now();
+        let mut looked: Option<Instant> = None;
         let mut order = Vec::new();
         let mut order_of = None;
         while position.step < total {
@@ -74,6 +77,13 @@ impl Fit<'_> {
             let rows = &order[from..(from + self.spec.batch_size).min(order.len())];
             self.step(backend, rows, total, per_epoch, &mut position, &mut clock, sink)?;
 
+            if looked.is_none_or(|then| then.elapsed() >= FIGURES_EVERY) {
+                looked = Some(Instant::now());
+                if let Some(figures) = backend.figures() {
+                    let (step, seconds) = (position.step, position.seconds);
+                    sink.send(RunEvent::Device { step, seconds, figures })?;
+                }
+            }
             let ends_epoch = position.step.is_multiple_of(per_epoch);
             if ends_epoch || position.step.is_multiple_of(self.spec.norms_every as u64) {
                 sink.send(RunEvent::Norms { step: position.step, rows: backend.norms()? })?;

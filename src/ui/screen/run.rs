@@ -137,6 +137,7 @@ impl RunScreen {
                     format!("loss {}", number(run.loss, 4)),
                     format!("lr {:e}", run.spec.lr),
                     format!("r {} α {}", run.spec.rank, run.spec.effective_alpha()),
+                    detail.device.map_or(String::new(), |d| format!("{} {}", run.spec.device, d.in_words())),
                 ];
                 Line::styled(joined(&parts, area.width as usize), theme.faint())
             }
