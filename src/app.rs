@@ -38,7 +38,9 @@ fn terminal(runs: &Path) -> anyhow::Result<u8> {
     let store = Store::open(runs)?;
     config::start_log(runs).with_context(|| format!("cannot write a log in {}", runs.display()))?;
     let devices = crate::job::devices();
-    let engine = Arc::new(Engine::start(store.handle(), &devices).context("cannot start the worker threads")?);
+    let engine = Arc::new(
+        Engine::start(store.handle(), &devices, crate::job::execute).context("cannot start the worker threads")?,
+    );
     let port = AppPort::start(&store, engine.clone(), runs)?;
     // A closed terminal or a polite kill saves what runs, as quitting does.
     let asked_to_end = Arc::new(AtomicBool::new(false));
@@ -76,7 +78,7 @@ fn measure_screens_in(folder: &Path, runs: u64, points: u64) -> anyhow::Result<s
     Store::open(folder)?.bulk_seed(runs, points)?;
     let start = Instant::now();
     let store = Store::open(folder)?;
-    let engine = Arc::new(Engine::start(store.handle(), &[]).context("cannot start the engine")?);
+    let engine = Arc::new(Engine::start(store.handle(), &[], crate::job::execute).context("cannot start the engine")?);
     let port = AppPort::start(&store, engine, folder)?;
     let mut timings = ui::measure(&port, &choices(crate::job::devices()), start)?;
     timings.keys.sort();

@@ -7,12 +7,18 @@ mod worker;
 pub use control::Signals;
 
 use crate::event::{Control, RunId};
+use crate::job::{Job, JobError};
 use crate::store::StoreHandle;
+use crate::train::fit::Sink;
+use crate::train::{Outcome, Signal};
 use crossbeam::channel::{Receiver, Sender, bounded};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+
+/// What carries a claimed run out, obeying the signal and telling the sink: [`crate::job::execute`] in the program.
+pub type Execute = fn(&Job, &(dyn Fn() -> Signal + Sync), &mut (dyn Sink + Send)) -> Result<Outcome, JobError>;
 
 /// The runs that this process trains now.
 type Active = Arc<Mutex<HashMap<RunId, Arc<Signals>>>>;
@@ -27,17 +33,27 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts one worker for each of `devices`, for all runs of the queue.
-    pub fn start(store: StoreHandle, devices: &[String]) -> std::io::Result<Self> {
-        Self::launch(store, devices, None)
+    /// Starts one worker for each of `devices`, for all runs of the queue, each carried out by `execute`.
+    pub fn start(store: StoreHandle, devices: &[String], execute: Execute) -> std::io::Result<Self> {
+        Self::launch(store, devices, execute, None)
     }
 
     /// The same for the runs `only`.
-    pub fn start_only(store: StoreHandle, devices: &[String], only: &[RunId]) -> std::io::Result<Self> {
-        Self::launch(store, devices, Some(only.to_vec()))
+    pub fn start_only(
+        store: StoreHandle,
+        devices: &[String],
+        execute: Execute,
+        only: &[RunId],
+    ) -> std::io::Result<Self> {
+        Self::launch(store, devices, execute, Some(only.to_vec()))
     }
 
-    fn launch(store: StoreHandle, devices: &[String], only: Option<Vec<RunId>>) -> std::io::Result<Self> {
+    fn launch(
+        store: StoreHandle,
+        devices: &[String],
+        execute: Execute,
+        only: Option<Vec<RunId>>,
+    ) -> std::io::Result<Self> {
         let active = Active::default();
         let closing = Arc::new(AtomicBool::new(false));
         let mut engine = Self { store, active, closing, wake: Vec::new(), workers: Vec::new() };
@@ -45,6 +61,7 @@ impl Engine {
             let (wake, woken): (Sender<()>, Receiver<()>) = bounded(1);
             let worker = worker::Worker {
                 device: device.clone(),
+                execute,
                 only: only.clone(),
                 store: engine.store.clone(),
                 active: engine.active.clone(),

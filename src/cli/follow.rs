@@ -55,8 +55,8 @@ pub fn work(store: &Store, ids: &[RunId]) -> anyhow::Result<u8> {
         signal_hook::flag::register(signal, asked_to_end.clone()).context("cannot listen for signals")?;
     }
     crate::config::start_log(store.handle().dir()).context("cannot write a log in the runs folder")?;
-    let mut engine =
-        Engine::start_only(store.handle(), &crate::job::devices(), ids).context("cannot start the worker threads")?;
+    let mut engine = Engine::start_only(store.handle(), &job::devices(), job::execute, ids)
+        .context("cannot start the worker threads")?;
     let mut reader = store.reader()?;
     let mut progress = Progress::default();
     loop {

@@ -1,8 +1,8 @@
 //! One worker thread: takes the oldest queued run of its device, trains it, says how it ended, takes the next.
 
-use super::{Active, Signals};
+use super::{Active, Execute, Signals};
 use crate::event::{Level, RunEvent, RunId, Status};
-use crate::job::{Job, execute};
+use crate::job::Job;
 use crate::store::{Claim, StoreHandle};
 use crate::train::fit::Sink;
 use crate::train::{Outcome, TrainError};
@@ -19,6 +19,7 @@ const REQUEST_POLL: Duration = Duration::from_millis(500);
 
 pub(super) struct Worker {
     pub device: String,
+    pub execute: Execute,
     /// The runs to take; none: any.
     pub only: Option<Vec<RunId>>,
     pub store: StoreHandle,
@@ -81,7 +82,7 @@ impl Worker {
         let folder = self.store.dir().join(claim.id.as_str());
         let job = Job { spec: &claim.spec, folder: &folder, resume: claim.resume };
         let mut sink = StoreSink { store: &self.store, id: &claim.id };
-        let outcome = catch_unwind(AssertUnwindSafe(|| execute(&job, &signal, &mut sink)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| (self.execute)(&job, &signal, &mut sink)));
         let (status, cause) = match outcome {
             Ok(Ok(Outcome::Done)) => (Status::Done, None),
             Ok(Ok(Outcome::Stopped)) => (Status::Stopped, None),
