@@ -61,6 +61,23 @@ impl JobError {
     pub fn is_input(&self) -> bool {
         !matches!(self, Self::Threads(_) | Self::Train(TrainError::Diverged { .. } | TrainError::Sink(_)))
     }
+
+    /// The field of the spec that is at fault, where one is.
+    pub fn field(&self) -> Option<&str> {
+        use crate::adapter::AdapterError;
+        match self {
+            Self::Spec(error) => Some(&error.field),
+            Self::Task(_) => Some("task"),
+            Self::Adapter(AdapterError::Rank { .. }) => Some("rank"),
+            Self::Adapter(AdapterError::Target { .. }) => Some("targets"),
+            Self::Adapter(AdapterError::Unknown { .. } | AdapterError::NotSquare { .. }) => Some("method"),
+            Self::Data(_) => Some("data"),
+            Self::Model(_) | Self::Tokenizer { .. } => Some("model"),
+            Self::TooLong { .. } => Some("max_length"),
+            Self::Threads(_) => Some("threads"),
+            Self::Inspect(_) | Self::Train(_) => None,
+        }
+    }
 }
 
 /// A claimed run.
@@ -91,6 +108,22 @@ pub fn check(spec: &RunSpec) -> Result<(), JobError> {
     }
     source(spec).check(task)?;
     Ok(())
+}
+
+/// Numbers that a run of `spec` trains, as the paper counts them: without the head. Reads the model's configuration alone.
+pub fn adapter_parameters(spec: &RunSpec) -> Result<u64, JobError> {
+    let method = adapter::find(&spec.method)?;
+    let config = ModelSource::resolve(&spec.model)?.config()?;
+    if method.form().is_none() {
+        let sizes = config.encoder_shapes().into_iter().map(|(_, shape)| shape.iter().product::<usize>() as u64);
+        return Ok(sizes.sum());
+    }
+    let n = config.hidden_size;
+    for target in &spec.targets {
+        method.parameters(target, n, n, spec.rank)?;
+    }
+    let matrices = config.num_hidden_layers * spec.targets.len();
+    Ok(method.parameter_count(n, spec.rank) * matrices as u64)
 }
 
 fn source(spec: &RunSpec) -> Source {

@@ -16,7 +16,7 @@ pub use terminal::is_terminal;
 pub use theme::Colours;
 
 use crate::event::{RunId, Status};
-use crate::view::{Interest, Message, Port, Request, View};
+use crate::view::{About, Interest, Message, Port, Request, View};
 use action::Action;
 use crossterm::event::{Event, KeyEvent, KeyEventKind, MouseEventKind};
 use ratatui::Frame;
@@ -111,8 +111,8 @@ impl<'a> Ui<'a> {
             self.view = view;
             self.dirty = true;
         }
-        if let Some(last) = self.port.messages().pop() {
-            self.say(last);
+        for message in self.port.messages() {
+            self.hear(message);
         }
         if self.status.as_ref().is_some_and(|(m, since)| !m.error && since.elapsed() >= NOTICE) {
             self.status = None;
@@ -120,6 +120,20 @@ impl<'a> Ui<'a> {
         }
         self.look();
         std::mem::take(&mut self.dirty)
+    }
+
+    /// Shows a message; a launch that went well leaves its form, one that was refused is told in it.
+    fn hear(&mut self, message: Message) {
+        self.dirty = true;
+        if matches!(message.about, About::Launch { .. }) {
+            self.screens.iter_mut().for_each(|s| s.answered(&message));
+            match (self.kind() == Kind::Launch, message.error) {
+                (true, true) => return,
+                (true, false) => self.go(Kind::Runs),
+                (false, _) => {}
+            }
+        }
+        self.say(message);
     }
 
     fn say(&mut self, message: Message) {
@@ -228,15 +242,9 @@ impl<'a> Ui<'a> {
                 self.open = Some(id);
                 self.go(Kind::Run);
             }
-            Effect::Ask(request) => {
-                let launched = matches!(request, Request::Launch(_));
-                self.port.ask(request);
-                if launched {
-                    self.go(Kind::Runs);
-                }
-            }
+            Effect::Ask(request) => self.port.ask(request),
             Effect::Confirm { question, request } => self.overlay = Overlay::Confirm { question, request },
-            Effect::Say(text) => self.say(Message { error: false, text }),
+            Effect::Say(text) => self.say(Message::notice(text)),
         }
     }
 

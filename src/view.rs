@@ -17,6 +17,8 @@ pub struct Interest {
     pub steps: Option<(u64, u64)>,
     /// Bring the layer norms of all runs for Figure 1.
     pub figure1: bool,
+    /// Specs whose adapters' sizes are wanted, before any is launched.
+    pub sizes_of: Vec<RunSpec>,
 }
 
 /// What changed since the last one.
@@ -29,6 +31,16 @@ pub struct Delta {
     /// The open run anew, where it changed; `Some(None)` when none is open.
     pub open: Option<Option<RunDetail>>,
     pub figure1: Option<Vec<RunNorms>>,
+    pub sizes: Option<Vec<AdapterSize>>,
+}
+
+/// What a spec would train, the head left out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AdapterSize {
+    pub of: RunSpec,
+    pub parameters: u64,
+    /// In float32.
+    pub bytes: u64,
 }
 
 /// All that the screens show.
@@ -39,6 +51,8 @@ pub struct View {
     pub runs: Vec<Arc<RunSummary>>,
     pub open: Option<Arc<RunDetail>>,
     pub figure1: Arc<Vec<RunNorms>>,
+    /// Of the specs whose size can be told.
+    pub sizes: Arc<Vec<AdapterSize>>,
 }
 
 impl View {
@@ -68,6 +82,9 @@ impl View {
         if let Some(norms) = delta.figure1 {
             self.figure1 = Arc::new(norms);
         }
+        if let Some(sizes) = delta.sizes {
+            self.sizes = Arc::new(sizes);
+        }
     }
 
     pub fn run(&self, id: &RunId) -> Option<&Arc<RunSummary>> {
@@ -78,6 +95,7 @@ impl View {
 /// What a screen asks of the program.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Request {
+    /// Check each run, then queue all of them or none; answered by a message about [`About::Launch`].
     Launch(Vec<RunSpec>),
     Control(RunId, Control),
     /// Queue a stopped, interrupted or failed run again, from its checkpoint.
@@ -92,11 +110,31 @@ pub enum Request {
     Demo,
 }
 
+/// What a message answers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum About {
+    #[default]
+    Other,
+    /// A launch; where it was refused, the field at fault if one is.
+    Launch { field: Option<String> },
+}
+
 /// A line for the status bar.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Message {
     pub error: bool,
     pub text: String,
+    pub about: About,
+}
+
+impl Message {
+    pub fn notice(text: String) -> Self {
+        Self { error: false, text, about: About::Other }
+    }
+
+    pub fn error(text: String) -> Self {
+        Self { error: true, text, about: About::Other }
+    }
 }
 
 /// The way from the screens to the program and back.

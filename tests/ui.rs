@@ -6,7 +6,7 @@ use eigenscope::figure::{Map, Scale};
 use eigenscope::record::{Bin, LogLine, RunDetail, RunNorms, RunSummary, Series};
 use eigenscope::spec::RunSpec;
 use eigenscope::ui::{Choices, Colours, Filter, Ui};
-use eigenscope::view::{Interest, Message, Port, Request, View};
+use eigenscope::view::{About, AdapterSize, Interest, Message, Port, Request, View};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
@@ -19,6 +19,8 @@ struct Fake {
     view: Arc<View>,
     asked: RefCell<Vec<Request>>,
     looked: RefCell<Interest>,
+    /// What it says next.
+    says: RefCell<Vec<Message>>,
 }
 
 impl Port for Fake {
@@ -32,7 +34,7 @@ impl Port for Fake {
         self.asked.borrow_mut().push(request);
     }
     fn messages(&self) -> Vec<Message> {
-        Vec::new()
+        self.says.take()
     }
     fn device_line(&self) -> String {
         "cpu 2 threads".into()
@@ -40,7 +42,7 @@ impl Port for Fake {
 }
 
 fn fake(view: View) -> Fake {
-    Fake { view: Arc::new(view), asked: RefCell::default(), looked: RefCell::default() }
+    Fake { view: Arc::new(view), asked: RefCell::default(), looked: RefCell::default(), says: RefCell::default() }
 }
 
 fn summary(n: u64, task: &str, method: &str, status: Status) -> RunSummary {
@@ -145,6 +147,7 @@ fn view() -> View {
         runs: runs.into_iter().map(Arc::new).collect(),
         open: Some(Arc::new(detail)),
         figure1: Arc::new(figure1),
+        sizes: Arc::new(vec![AdapterSize { of: RunSpec::default(), parameters: 12_396, bytes: 49_584 }]),
     }
 }
 
@@ -270,11 +273,41 @@ fn the_launch_form_checks_and_makes_grids() {
     assert!(port.asked.borrow().is_empty(), "a wrong form launches nothing");
     ui.event(&key("ctrl-u"));
     ui.event(&Event::Paste("cola,sst-2".into()));
-    assert!(text(&drawn(&mut ui, 100, 40)).contains("2 run(s)"));
+    assert!(text(&drawn(&mut ui, 100, 40)).contains("2 runs: enter launches"));
     ui.event(&key("enter"));
     assert!(
         matches!(&port.asked.borrow()[..], [Request::Launch(specs)] if specs.len() == 2 && specs[0].task == "cola")
     );
+}
+
+#[test]
+fn the_launch_form_stays_until_its_runs_are_accepted() {
+    let port = fake(view());
+    let mut ui = Ui::new(&port, &choices(), Colours::True);
+    let shown = |ui: &mut Ui| text(&drawn(ui, 80, 24));
+    shown(&mut ui);
+    ["6", "tab", "tab", "tab"].iter().for_each(|k| ui.event(&key(k)));
+    ui.event(&Event::Paste("/no/rows".into()));
+    assert!(shown(&mut ui).contains("1 run: enter launches · 12396 params, 49 KiB a run"));
+    assert_eq!(port.looked.borrow().sizes_of, [RunSpec::default()]);
+    ["enter", "enter"].iter().for_each(|k| ui.event(&key(k)));
+    assert_eq!(port.asked.borrow().len(), 1, "a second enter does not launch twice");
+    assert!(shown(&mut ui).contains("checking"));
+    let answer = |error, text: &str, field: Option<&str>| Message {
+        error,
+        text: text.into(),
+        about: About::Launch { field: field.map(str::to_string) },
+    };
+    port.says.borrow_mut().push(answer(true, "rank 300 does not fit", Some("rank")));
+    let refused = shown(&mut ui);
+    assert!(refused.contains("> rank") && refused.contains("rank 300 does not fit"), "{refused}");
+    assert!(refused.contains("/no/rows"), "what was typed is kept: {refused}");
+    ui.event(&key("4"));
+    assert!(shown(&mut ui).contains("1 run: enter launches"), "a change takes the refusal away");
+    ui.event(&key("enter"));
+    port.says.borrow_mut().push(answer(false, "r0009 is queued", None));
+    let accepted = shown(&mut ui);
+    assert!(accepted.contains("Runs (5/5)") && accepted.contains("r0009 is queued"), "{accepted}");
 }
 
 #[test]

@@ -6,7 +6,8 @@ use crate::export;
 use crate::job;
 use crate::spec::{RunSpec, preset};
 use crate::store::StoreHandle;
-use crate::view::{Message, Request};
+use crate::view::{About, Message, Request};
+use anyhow::Context;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -18,9 +19,13 @@ pub(super) struct Desk {
 
 impl Desk {
     pub fn carry_out(&self, request: Request) -> Message {
-        match self.try_carry_out(request) {
-            Ok(text) => Message { error: false, text },
-            Err(error) => Message { error: true, text: crate::cli::explain(&error) },
+        let launch = matches!(request, Request::Launch(_));
+        let result = self.try_carry_out(request);
+        let field = result.as_ref().err().and_then(|e| e.downcast_ref::<job::JobError>()?.field().map(str::to_string));
+        let about = if launch { About::Launch { field } } else { About::Other };
+        match result {
+            Ok(text) => Message { about, ..Message::notice(text) },
+            Err(error) => Message { about, ..Message::error(crate::cli::explain(&error)) },
         }
     }
 
@@ -57,8 +62,13 @@ impl Desk {
 
     /// Checks every spec before any is queued.
     fn launch(&self, specs: &[RunSpec]) -> anyhow::Result<String> {
-        for spec in specs {
-            job::check(spec)?;
+        for (i, spec) in specs.iter().enumerate() {
+            let checked = job::check(spec);
+            if specs.len() > 1 {
+                checked.with_context(|| format!("run {} of {} ({})", i + 1, specs.len(), spec.display_name()))?;
+            } else {
+                checked?;
+            }
         }
         let ids = self.store.create(specs)?;
         self.engine.wake();

@@ -3,8 +3,9 @@
 use super::desk::Desk;
 use crate::cuda::{self, Card};
 use crate::engine::Engine;
+use crate::spec::RunSpec;
 use crate::store::{Reader, Store, StoreError, StoreHandle};
-use crate::view::{Delta, Interest, Message, Port, Request, View};
+use crate::view::{AdapterSize, Delta, Interest, Message, Port, Request, View};
 use anyhow::Context;
 use crossbeam::channel::{Receiver, Sender, bounded, unbounded};
 use std::path::Path;
@@ -154,7 +155,7 @@ impl Follower {
             if let Some(text) = &trouble
                 && !failing
             {
-                lock(&shared.messages).push(Message { error: true, text: text.clone() });
+                lock(&shared.messages).push(Message::error(text.clone()));
             }
             failing = trouble.is_some();
         }
@@ -177,9 +178,19 @@ impl Follower {
             _ => None,
         };
         let figure1 = if interest.figure1 { Some(self.reader.run_norms()?) } else { None };
-        self.view.fold(Delta { watermark, runs, removed, open, figure1 });
+        let sizes = (interest.sizes_of != self.seen.sizes_of).then(|| sizes(&interest.sizes_of));
+        self.view.fold(Delta { watermark, runs, removed, open, figure1, sizes });
         self.seen = interest;
         *lock(&shared.view) = Arc::new(self.view.clone());
         Ok(())
     }
+}
+
+/// Sizes of the adapters whose model is here and whose rank fits it; the others are told when they are launched.
+fn sizes(specs: &[RunSpec]) -> Vec<AdapterSize> {
+    let size = |spec: &RunSpec| {
+        let parameters = crate::job::adapter_parameters(spec).ok()?;
+        Some(AdapterSize { of: spec.clone(), parameters, bytes: parameters * 4 })
+    };
+    specs.iter().filter_map(size).collect()
 }

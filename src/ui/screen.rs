@@ -9,7 +9,7 @@ use super::Choices;
 use super::action::Action;
 use super::theme::Theme;
 use crate::event::RunId;
-use crate::view::{Interest, Request, View};
+use crate::view::{Interest, Message, Request, View};
 use crossterm::event::KeyEvent;
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -63,6 +63,9 @@ pub trait Screen {
 
     /// Pasted text, where something is being typed.
     fn pasted(&mut self, _: &str) {}
+
+    /// The program's answer to a launch that this screen asked for.
+    fn answered(&mut self, _: &Message) {}
 }
 
 /// Every screen, in the order of its digits.

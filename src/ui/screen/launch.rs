@@ -6,7 +6,7 @@ use crate::spec::{FIELDS, Field, Kind as FieldKind, RunSpec, SpecError, SweepSpe
 use crate::ui::Choices;
 use crate::ui::action::Action;
 use crate::ui::text::harmless;
-use crate::view::{Interest, Request, View};
+use crate::view::{About, AdapterSize, Interest, Message, Request, View};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -19,25 +19,50 @@ pub struct LaunchScreen {
     texts: Vec<String>,
     field: usize,
     preset: usize,
+    /// What the program said no to, until the form is changed.
+    refusal: Option<Refusal>,
+    /// Asked to launch, not answered yet: a second enter must not launch the same runs twice.
+    waiting: bool,
+}
+
+struct Refusal {
+    /// Place in [`FIELDS`] of the field at fault, where it is one field's.
+    field: Option<usize>,
+    text: String,
 }
 
 /// Names of the presets; the first is what the form starts with.
 const PRESETS: [&str; 2] = ["demo", "paper"];
+/// The fields that decide how large an adapter is.
+const SIZING: [&str; 4] = ["method", "model", "rank", "targets"];
+/// Most combinations of them whose sizes are asked for.
+const MOST_SIZES: usize = 64;
 /// Where words of a field end.
 const BREAKS: [char; 4] = [',', '/', ' ', '+'];
 
 impl LaunchScreen {
     pub fn new(choices: Choices) -> Self {
         let texts = texts(&RunSpec::default());
-        Self { choices, texts, field: 0, preset: 0 }
+        Self { choices, texts, field: 0, preset: 0, refusal: None, waiting: false }
+    }
+
+    /// The combinations of the fields that `wanted` chooses, the others as they are by default.
+    fn combined(&self, wanted: impl Fn(&Field) -> bool) -> Result<Vec<RunSpec>, SpecError> {
+        let mut sweep = SweepSpec::default();
+        for (field, text) in FIELDS.iter().zip(&self.texts).filter(|(f, _)| wanted(f)) {
+            sweep.set(field.name, values(text))?;
+        }
+        sweep.runs()
+    }
+
+    /// A spec for each size that an adapter of the form can have.
+    fn sizing(&self) -> Vec<RunSpec> {
+        let specs = self.combined(|f| SIZING.contains(&f.name)).unwrap_or_default();
+        if specs.len() <= MOST_SIZES { specs } else { Vec::new() }
     }
 
     fn sweep(&self) -> Result<Vec<RunSpec>, SpecError> {
-        let mut sweep = SweepSpec::default();
-        for (field, text) in FIELDS.iter().zip(&self.texts) {
-            sweep.set(field.name, values(text))?;
-        }
-        let specs = sweep.runs()?;
+        let specs = self.combined(|_| true)?;
         for spec in &specs {
             self.known(spec)?;
         }
@@ -54,6 +79,43 @@ impl LaunchScreen {
             }
         }
         Ok(())
+    }
+
+    /// The form was changed: what was said of it no longer holds.
+    fn changed(&mut self) {
+        self.refusal = None;
+    }
+
+    fn submit(&mut self) -> Effect {
+        if self.waiting {
+            return Effect::None;
+        }
+        match self.sweep() {
+            Ok(specs) => {
+                self.waiting = true;
+                self.changed();
+                Effect::Ask(Request::Launch(specs))
+            }
+            Err(error) => Effect::Say(error.to_string()),
+        }
+    }
+
+    /// What enter would do, or why it does nothing.
+    fn verdict(&self, scene: &Scene) -> (String, ratatui::style::Style) {
+        let theme = scene.theme;
+        if self.waiting {
+            return ("checking the model, the rows and the device".into(), theme.faint());
+        }
+        if let Some(refusal) = &self.refusal {
+            return (harmless(&refusal.text), theme.error());
+        }
+        match self.sweep() {
+            Ok(specs) => {
+                let runs = if specs.len() == 1 { "1 run".into() } else { format!("{} runs", specs.len()) };
+                (format!("{runs}: enter launches{}", sizes(&self.sizing(), &scene.view.sizes)), theme.good())
+            }
+            Err(error) => (harmless(&error.to_string()), theme.error()),
+        }
     }
 
     /// What is wrong with one field.
@@ -83,6 +145,7 @@ impl LaunchScreen {
         let now = options.iter().position(|o| *o == self.texts[self.field]);
         let next = now.map_or(0, |i| if forward { (i + 1) % n } else { (i + n - 1) % n });
         self.texts[self.field] = options[next].to_string();
+        self.changed();
     }
 
     /// Fills the form in with the next preset and says so.
@@ -99,6 +162,7 @@ impl LaunchScreen {
         };
         self.preset = next;
         self.texts = texts(&spec);
+        self.changed();
         format!("preset {}", PRESETS[next])
     }
 }
@@ -109,6 +173,20 @@ fn texts(spec: &RunSpec) -> Vec<String> {
 
 fn values(text: &str) -> Vec<String> {
     text.split(',').map(|v| v.trim().to_string()).collect()
+}
+
+/// Trained numbers and bytes of a run, or from the smallest to the largest of a grid; nothing where one cannot be told.
+fn sizes(wanted: &[RunSpec], known: &[AdapterSize]) -> String {
+    let found: Option<Vec<(u64, u64)>> = wanted
+        .iter()
+        .map(|w| known.iter().find(|k| k.of == *w).map(|k| (k.parameters, k.bytes.div_ceil(1024))))
+        .collect();
+    let found = found.unwrap_or_default();
+    match (found.iter().min(), found.iter().max()) {
+        (Some((n, kib)), Some(most)) if (*n, *kib) == *most => format!(" · {n} params, {kib} KiB a run"),
+        (Some((n, kib)), Some((most, most_kib))) => format!(" · {n} to {most} params, {kib} to {most_kib} KiB a run"),
+        _ => String::new(),
+    }
 }
 
 impl Screen for LaunchScreen {
@@ -125,7 +203,7 @@ impl Screen for LaunchScreen {
     }
 
     fn interest(&self, _: &View, open: Option<&RunId>, width: u16) -> Interest {
-        Interest { open: open.cloned(), width: width as usize, ..Interest::default() }
+        Interest { open: open.cloned(), width: width as usize, sizes_of: self.sizing(), ..Interest::default() }
     }
 
     fn act(&mut self, action: Action, _: &Scene) -> Effect {
@@ -136,19 +214,18 @@ impl Screen for LaunchScreen {
             Action::Right => self.cycle(true),
             Action::Top => self.field = 0,
             Action::Bottom => self.field = FIELDS.len() - 1,
-            Action::Clear => self.texts[self.field].clear(),
+            Action::Clear => {
+                self.texts[self.field].clear();
+                self.changed();
+            }
             Action::CutWord => {
+                self.changed();
                 let text = &mut self.texts[self.field];
                 let cut = text.trim_end_matches(BREAKS).rfind(BREAKS).map_or(0, |i| i + 1);
                 text.truncate(cut);
             }
             Action::Preset => return Effect::Say(self.apply_preset()),
-            Action::Submit => {
-                return match self.sweep() {
-                    Ok(specs) => Effect::Ask(Request::Launch(specs)),
-                    Err(error) => Effect::Say(error.to_string()),
-                };
-            }
+            Action::Submit => return self.submit(),
             Action::Back => return Effect::Go(Kind::Runs),
             _ => {}
         }
@@ -164,16 +241,31 @@ impl Screen for LaunchScreen {
             KeyCode::Backspace => drop(text.pop()),
             _ => return false,
         }
+        self.changed();
         true
     }
 
     fn pasted(&mut self, text: &str) {
         self.texts[self.field].extend(text.chars().filter(|c| !c.is_control()));
+        self.changed();
+    }
+
+    fn answered(&mut self, answer: &Message) {
+        self.waiting = false;
+        let About::Launch { field } = &answer.about else { return };
+        if answer.error {
+            let field = field.as_ref().and_then(|name| FIELDS.iter().position(|f| f.name == name));
+            self.field = field.unwrap_or(self.field);
+            self.refusal = Some(Refusal { field, text: answer.text.clone() });
+        }
     }
 
     fn draw(&self, frame: &mut Frame, area: Rect, scene: &Scene) {
         let theme = scene.theme;
-        let [form, foot] = Layout::vertical([Constraint::Min(3), Constraint::Length(4)]).areas(area);
+        let (verdict, style) = self.verdict(scene);
+        // All of an error: what to do about it often stands at its end.
+        let rows = textwrap::wrap(&verdict, usize::from(area.width.max(8))).len().clamp(1, 6) as u16;
+        let [form, foot] = Layout::vertical([Constraint::Min(3), Constraint::Length(rows + 2)]).areas(area);
         let block =
             Block::bordered().title(Span::styled(" Launch: a comma-separated list makes a grid ", theme.title()));
         let inner = block.inner(form);
@@ -182,7 +274,8 @@ impl Screen for LaunchScreen {
         let first = self.field.saturating_sub(height.saturating_sub(1));
         let line = |i: usize| {
             let here = i == self.field;
-            let fault = self.fault(i).is_some();
+            let refused = self.refusal.as_ref().is_some_and(|r| r.field == Some(i));
+            let fault = refused || self.fault(i).is_some();
             let mark = if here { "> " } else { "  " };
             let style = if here { theme.focused() } else { theme.faint() };
             let cursor = if here { "▏" } else { "" };
@@ -198,10 +291,7 @@ impl Screen for LaunchScreen {
         };
         let lines: Vec<Line> = (first..FIELDS.len()).take(height).map(line).collect();
         frame.render_widget(Paragraph::new(lines), inner);
-        let verdict = match self.sweep() {
-            Ok(specs) => Line::styled(format!("{} run(s): enter launches", specs.len()), theme.good()),
-            Err(error) => Line::styled(error.to_string(), theme.error()),
-        };
+        let verdict = Line::styled(verdict, style);
         let help = Line::styled(format!("{}: {}", FIELDS[self.field].name, FIELDS[self.field].help), theme.faint());
         let keys = Line::styled("tab next field · ←→ choices · esc back", theme.faint());
         frame.render_widget(Paragraph::new(vec![help, verdict, keys]).wrap(Wrap { trim: true }), foot);

@@ -1,0 +1,115 @@
+//! The launch form on the real program: each run is checked before the form is left, and what will be trained is told as
+//! the run later counts it.
+
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
+use eigenscope::app::AppPort;
+use eigenscope::engine::Engine;
+use eigenscope::job;
+use eigenscope::spec::RunSpec;
+use eigenscope::store::Store;
+use eigenscope::ui::{Choices, Colours, Ui};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn press(ui: &mut Ui, code: KeyCode) {
+    ui.event(&Event::Key(KeyEvent::new(code, KeyModifiers::NONE)));
+}
+
+/// Types `value` over what stands in the field `name`.
+fn fill(ui: &mut Ui, name: &str, value: &str) {
+    let at = eigenscope::spec::FIELDS.iter().position(|f| f.name == name).expect("a field");
+    press(ui, KeyCode::Home);
+    (0..at).for_each(|_| press(ui, KeyCode::Down));
+    ui.event(&Event::Key(KeyEvent::new(KeyCode::Char('u'), KeyModifiers::CONTROL)));
+    ui.event(&Event::Paste(value.into()));
+}
+
+/// Draws until `text` is on the screen, as lines joined without breaks.
+fn wait_for(ui: &mut Ui, text: &str) -> String {
+    let mut terminal = Terminal::new(TestBackend::new(160, 48)).expect("a buffer");
+    let start = Instant::now();
+    loop {
+        ui.refresh();
+        terminal.draw(|frame| ui.draw(frame)).expect("drawn");
+        let cells = &terminal.backend().buffer().content;
+        let screen: String = cells.iter().map(ratatui::buffer::Cell::symbol).collect();
+        if screen.contains(text) {
+            return screen;
+        }
+        assert!(start.elapsed() < PATIENCE, "{text:?} did not appear: {screen}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn only_valid_runs_leave_the_form() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(folder.path()).expect("a store");
+    let engine = Engine::start(store.handle(), &[], job::execute).expect("an engine");
+    let port = AppPort::start(&store, Arc::new(engine), folder.path()).expect("a port");
+    let methods = vec!["symlora", "lora", "full"];
+    let choices = Choices { tasks: eigenscope::task::ids(), methods, devices: vec!["cpu".into()] };
+    let mut ui = Ui::new(&port, &choices, Colours::None);
+    press(&mut ui, KeyCode::Char('6'));
+    wait_for(&mut ui, "1 run: enter launches · 12396 params, 49 KiB a run");
+    let refusals = [
+        ("rank", "300", "rank 300 does not fit, 1 to 128 is allowed"),
+        ("max_length", "512", "max_length: found 512, expected at most 128"),
+        ("model", "/no/such/model", "neither \"mini-roberta\" nor a folder here"),
+        ("data", "/no/such/rows", "/no/such/rows/SST-2/train.tsv"),
+        ("device", "cuda:77", "device: found \"cuda:77\""),
+        ("precision", "bf16", "precision: found bf16, expected f32 on device cpu"),
+    ];
+    for (field, wrong, text) in refusals {
+        let good = eigenscope::spec::Field::find(field).expect("a field").get(&RunSpec::default());
+        fill(&mut ui, field, wrong);
+        press(&mut ui, KeyCode::Home);
+        press(&mut ui, KeyCode::Enter);
+        let screen = wait_for(&mut ui, text);
+        assert!(screen.contains("Launch: a comma") && screen.contains(&format!("> {field}")), "{field}: {screen}");
+        assert!(screen.contains(wrong), "what was typed is kept: {screen}");
+        fill(&mut ui, field, &good);
+    }
+    // One run of a grid is enough to refuse all of it, by its name.
+    fill(&mut ui, "rank", "8,300");
+    press(&mut ui, KeyCode::Enter);
+    wait_for(&mut ui, "run 2 of 2 (sst-2-symlora-s0): query of mini-roberta is 128 x 128: rank 300 does not fit");
+    assert!(store.reader().expect("a reader").list().expect("runs").is_empty(), "nothing is queued");
+    fill(&mut ui, "rank", "4,8");
+    wait_for(&mut ui, "2 runs: enter launches · 6204 to 12396 params, 25 to 49 KiB a run");
+    press(&mut ui, KeyCode::Enter);
+    wait_for(&mut ui, "Runs (2/2)");
+    wait_for(&mut ui, "2 runs are queued: r0001 to r0002");
+}
+
+#[test]
+fn the_form_counts_as_the_run_does() {
+    use eigenscope::event::RunEvent;
+    use eigenscope::train::fit::Sink;
+    use eigenscope::train::{Signal, TrainError};
+    struct Facts(Option<u64>);
+    impl Sink for Facts {
+        fn send(&mut self, event: RunEvent) -> Result<(), TrainError> {
+            if let RunEvent::Started(facts) = event {
+                self.0 = Some(facts.adapter_parameters);
+            }
+            Ok(())
+        }
+        fn flush(&mut self) -> Result<(), TrainError> {
+            Ok(())
+        }
+    }
+    for (method, targets) in [("symlora", "query+value"), ("lora", "query+key+value+output"), ("full", "query")] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let targets = targets.split('+').map(str::to_string).collect();
+        let spec = RunSpec { method: method.into(), targets, rank: 3, train_rows: 8, ..RunSpec::default() };
+        let mut facts = Facts(None);
+        let job = job::Job { spec: &spec, folder: folder.path(), resume: false };
+        job::execute(&job, &|| Signal::Cancel, &mut facts).expect("ended");
+        assert_eq!(Some(job::adapter_parameters(&spec).expect("a count")), facts.0, "{method}");
+    }
+}
