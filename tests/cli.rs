@@ -1,9 +1,17 @@
 //! The command line as a user's script meets it: data on stdout, clear errors, distinct exit codes.
 
 use assert_cmd::Command;
+use eigenscope::engine::Engine;
+use eigenscope::event::Status;
+use eigenscope::job::{Job, JobError, execute};
+use eigenscope::spec::RunSpec;
+use eigenscope::store::Store;
+use eigenscope::train::fit::Sink;
+use eigenscope::train::{Outcome, Signal};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 fn eigenscope(runs: &Path) -> Command {
     let mut command = Command::cargo_bin("eigenscope").expect("the program");
@@ -108,6 +116,51 @@ fn wrong_settings_name_the_field() {
     );
     refused(&["train", "--data", "/no/such/folder"], 3, &["/no/such/folder", "train.tsv"]);
     refused(&["demo", "--headless", "--tasks", "sst2"], 3, &["sst2", "sst-2"]);
+}
+
+/// In training's place: trains and asks to stop after some batches.
+fn stopped_early(
+    job: &Job,
+    _: &(dyn Fn() -> Signal + Sync),
+    sink: &mut (dyn Sink + Send),
+) -> Result<Outcome, JobError> {
+    let read = AtomicU64::new(0);
+    execute(job, &|| if read.fetch_add(1, Ordering::SeqCst) >= 3 { Signal::Stop } else { Signal::Go }, sink)
+}
+
+/// Two runs of eight steps that were stopped after three.
+fn two_stopped_runs(runs: &Path) {
+    let store = Store::open(runs).expect("a store");
+    let spec =
+        RunSpec { train_rows: 32, batch_size: 8, epochs: 2, max_length: 16, norms_every: 2, ..RunSpec::default() };
+    let ids = store.handle().create(&[spec.clone(), RunSpec { seed: 1, ..spec }]).expect("queued");
+    let engine = Engine::start(store.handle(), &["cpu".into()], stopped_early).expect("a worker");
+    let reader = store.reader().expect("a reader");
+    let stopped = |id| reader.summary(id).expect("read").expect("a run").status == Status::Stopped;
+    let start = std::time::Instant::now();
+    while !ids.iter().all(stopped) {
+        assert!(start.elapsed().as_secs() < 60, "the runs did not stop");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    drop(engine);
+}
+
+#[test]
+fn stopped_runs_go_on_from_their_checkpoints() {
+    let runs = tempfile::tempdir().expect("a folder");
+    two_stopped_runs(runs.path());
+    assert_eq!(failure(runs.path(), &["runs", "resume", "r0001", "nobody"]).0, 4);
+    let listed = json(runs.path(), &["runs", "list"]);
+    assert!(listed.as_array().expect("runs").iter().all(|r| r["status"] == "stopped" && r["steps"] == 3), "{listed}");
+    // By id, by name and twice: each is trained once.
+    let ended = json(runs.path(), &["runs", "resume", "r0001", "sst-2-symlora-s1", "r0001"]);
+    let ended: Vec<_> = ended.as_array().expect("runs").iter().map(|r| (&r["id"], &r["status"], &r["steps"])).collect();
+    assert_eq!(ended, [(&"r0001".into(), &"done".into(), &8.into()), (&"r0002".into(), &"done".into(), &8.into())]);
+    let log = &json(runs.path(), &["runs", "show", "r0001"])["log"];
+    let lines: Vec<&str> = log.as_array().expect("lines").iter().filter_map(|l| l["text"].as_str()).collect();
+    assert!(lines.iter().any(|l| l.contains("from step 3")), "{lines:?}");
+    let (code, text) = failure(runs.path(), &["runs", "resume", "r0001"]);
+    assert!(code == 4 && text.contains("r0001 is done: only stopped, interrupted and failed"), "{text}");
 }
 
 #[test]

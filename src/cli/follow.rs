@@ -6,7 +6,7 @@ use crate::event::{RunId, Status};
 use crate::job;
 use crate::record::RunSummary;
 use crate::spec::RunSpec;
-use crate::store::{Reader, Store};
+use crate::store::{Reader, Store, StoreError};
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::HashMap;
@@ -23,7 +23,29 @@ pub fn train(globals: &Globals, specs: &[RunSpec]) -> anyhow::Result<u8> {
     }
     let store = Store::open(&globals.runs)?;
     let ids = store.handle().create(specs)?;
-    let code = work(&store, &ids)?;
+    work_and_tell(globals, &store, &ids)
+}
+
+/// Queues the stopped, interrupted or failed `runs` again, all or none, and trains them to their end from their checkpoints.
+pub fn resume(globals: &Globals, store: &Store, runs: &[RunSummary]) -> anyhow::Result<u8> {
+    for run in runs {
+        if !run.status.is_resumable() {
+            let (id, status) = (run.id.clone(), run.status.to_string());
+            let expected = "only stopped, interrupted and failed runs go on".into();
+            return Err(StoreError::State { id, status, expected }.into());
+        }
+        job::check(&run.spec).with_context(|| format!("run {} ({})", run.id, run.name))?;
+    }
+    let ids: Vec<RunId> = runs.iter().map(|r| r.id.clone()).collect();
+    for id in &ids {
+        store.handle().requeue(id)?;
+    }
+    work_and_tell(globals, store, &ids)
+}
+
+/// Trains the queued runs `ids`; with `--json` prints how they ended.
+fn work_and_tell(globals: &Globals, store: &Store, ids: &[RunId]) -> anyhow::Result<u8> {
+    let code = work(store, ids)?;
     if globals.json {
         let reader = store.reader()?;
         let ended: Vec<_> = ids.iter().filter_map(|id| reader.summary(id).ok().flatten()).collect();
@@ -69,7 +91,15 @@ pub fn work(store: &Store, ids: &[RunId]) -> anyhow::Result<u8> {
         if asked_to_end.load(Ordering::SeqCst) {
             eprintln!("stopping: saving what is running");
             engine.close();
-            eprintln!("saved in {}; the terminal program resumes it with r", store.handle().dir().display());
+            let stopped = self::summaries(&mut reader, ids)?.into_iter().filter(|s| s.status == Status::Stopped);
+            let stopped: Vec<String> = stopped.map(|s| s.id.to_string()).collect();
+            let how = match stopped.is_empty() {
+                true => String::new(),
+                false => {
+                    format!("; `eigenscope runs resume {}` goes on, or r in the terminal program", stopped.join(" "))
+                }
+            };
+            eprintln!("saved in {}{how}", store.handle().dir().display());
             return Ok(code::STOPPED);
         }
         std::thread::sleep(TICK);

@@ -1,6 +1,6 @@
-//! `runs`: past runs listed, shown, deleted, exported.
+//! `runs`: past runs listed, shown, resumed, deleted, exported.
 
-use super::{Answer, Globals, Subcommand, code, print_json, size};
+use super::{Answer, Globals, Subcommand, code, follow, print_json, size};
 use crate::chart::{self, ChartOptions};
 use crate::export;
 use crate::record::RunSummary;
@@ -67,10 +67,17 @@ impl Subcommand for Runs {
         let ids: Vec<&str> = chart::ALL.iter().map(|c| c.id()).collect();
         let what = Arg::new("chart").long("chart").value_name("CHART").default_value("loss").value_parser(ids);
         Command::new("runs")
-            .about("List, show, delete and export past runs")
+            .about("List, show, resume, delete and export past runs")
             .subcommand_required(true)
             .subcommand(Command::new("list").about("All runs, newest first"))
             .subcommand(Command::new("show").about("One run: settings, scores, files").arg(run()))
+            .subcommand(
+                Command::new("resume")
+                    .about(
+                        "Train stopped, interrupted or failed runs on from their checkpoints; ctrl-c stops and saves",
+                    )
+                    .arg(run().num_args(1..)),
+            )
             .subcommand(Command::new("delete").about("Remove a run's records and files").arg(run()))
             .subcommand(size::flags(
                 Command::new("export").about("Write a chart of one run").arg(run()).arg(what).arg(out),
@@ -81,6 +88,16 @@ impl Subcommand for Runs {
         let store = Store::open(&globals.runs)?;
         let reader = store.reader()?;
         let Some((name, matches)) = matches.subcommand() else { return Ok(Answer::Code(code::USAGE)) };
+        if name == "resume" {
+            let mut runs: Vec<RunSummary> = Vec::new();
+            for text in matches.get_many::<String>("run").into_iter().flatten() {
+                let run = reader.find(text)?;
+                if !runs.iter().any(|r| r.id == run.id) {
+                    runs.push(run);
+                }
+            }
+            return Ok(Answer::Code(follow::resume(globals, &store, &runs)?));
+        }
         let wanted = matches.try_get_one::<String>("run").ok().flatten();
         let run = wanted.map(|text| reader.find(text)).transpose()?;
         match (name, run) {
