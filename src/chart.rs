@@ -38,11 +38,12 @@ pub enum Norm {
 /// Which runs of one task and method stand for it in Figure 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Pick {
+    /// The one that scored best, with the norms that it had when it did.
     #[default]
     Best,
-    /// The newest.
+    /// The newest, with its newest norms.
     Last,
-    /// The mean over all of them.
+    /// The mean over all of them, each with its newest norms.
     Mean,
 }
 

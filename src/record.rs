@@ -120,6 +120,19 @@ pub struct RunNorms {
     pub method: String,
     pub seed: u64,
     pub best: Option<f64>,
+    /// The newest record and its step.
+    pub step: u64,
+    pub norms: Vec<LayerNorm>,
+    /// None where nothing was recorded between the start and the best evaluation.
+    pub at_best: Option<AtBest>,
+}
+
+/// The layer norms that a run had when it scored best: the last record that is not after that evaluation.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AtBest {
+    /// Step of the evaluation.
+    pub evaluated: u64,
+    /// Step of the record.
     pub step: u64,
     pub norms: Vec<LayerNorm>,
 }

@@ -2,7 +2,7 @@
 
 use assert_cmd::Command;
 use eigenscope::engine::Engine;
-use eigenscope::event::Status;
+use eigenscope::event::{Evaluation, LayerNorm, RunEvent, Status};
 use eigenscope::job::{Job, JobError, execute};
 use eigenscope::spec::RunSpec;
 use eigenscope::store::Store;
@@ -161,6 +161,65 @@ fn stopped_runs_go_on_from_their_checkpoints() {
     assert!(lines.iter().any(|l| l.contains("from step 3")), "{lines:?}");
     let (code, text) = failure(runs.path(), &["runs", "resume", "r0001"]);
     assert!(code == 4 && text.contains("r0001 is done: only stopped, interrupted and failed"), "{text}");
+}
+
+/// A finished run of CoLA in the store, with one layer's norms at its best evaluation and twice those at its end.
+fn finished(store: &Store, method: &str, seed: u64, score: f64) {
+    let spec = RunSpec { task: "cola".into(), method: method.into(), seed, ..RunSpec::default() };
+    let id = store.handle().create(&[spec]).expect("queued").remove(0);
+    let norms = |step, factor: f64| {
+        let of = |target: &str, size: f64| LayerNorm {
+            layer: 0,
+            target: target.into(),
+            lambda: 0.5,
+            w0_fro: size * factor,
+            w0_l1: 10.0 * size * factor,
+            delta_fro: factor,
+            spectrum: Vec::new(),
+        };
+        RunEvent::Norms { step, rows: vec![of("query", 8.0), of("value", 16.0)] }
+    };
+    let evaluated = |step, score| {
+        let scores = vec![("matthews".to_string(), score)];
+        RunEvent::Evaluated(Evaluation { step, epoch: 1.0, loss: 0.5, scores, rows: 1, seconds: 0.1 })
+    };
+    let done = RunEvent::Status { status: Status::Done, cause: None };
+    for event in [norms(4, 1.0), evaluated(4, score), norms(8, 2.0), evaluated(8, 0.0), done] {
+        store.handle().record(&id, event).expect("recorded");
+    }
+}
+
+#[test]
+fn figure1_takes_the_choices_of_its_screen() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(folder.path()).expect("a store");
+    finished(&store, "symlora", 0, 0.2);
+    drop(store);
+    let path = folder.path().join("f.csv");
+    let call = |args: &[&str]| {
+        let written = json(folder.path(), &[&["figure1", "--out", path.to_str().expect("a path")], args].concat());
+        let rows = fs::read_to_string(&path).expect("rows");
+        let value = |panel: &str| -> f64 {
+            let row = rows.lines().find(|l| l.contains(panel)).expect("a row");
+            row.rsplit(',').next().expect("a value").parse().expect("a number")
+        };
+        let caption = written["caption"].as_str().expect("a caption").to_string();
+        (["difference", "original", "adapter"].map(value), caption)
+    };
+    let (values, caption) = call(&[]);
+    assert_eq!(values, [5.0, 6.0, 1.0], "the mean of query and value at the best evaluation");
+    assert!(
+        caption.starts_with("mean of the adapted") && caption.ends_with("at its best evaluation; 1 run"),
+        "{caption}"
+    );
+    assert_eq!(call(&["--target", "query"]).0, [3.0, 4.0, 1.0]);
+    assert_eq!(call(&["--target", "value", "--norm", "l1"]).0, [79.0, 80.0, 1.0]);
+    assert_eq!(call(&["--target", "query", "--reversed"]).0, [-3.0, 4.0, 1.0]);
+    assert_eq!(call(&["--target", "query", "--run", "last"]).0, [6.0, 8.0, 2.0]);
+    assert_eq!(call(&["--run", "mean", "--target", "mean", "--norm", "frobenius"]).0, [10.0, 12.0, 2.0]);
+    assert_eq!(failure(folder.path(), &["figure1", "--out", "f.csv", "--norm", "l2"]).0, 2);
+    let (code, text) = failure(folder.path(), &["figure1", "--out", "f.csv", "--target", "key"]);
+    assert!(code == 1 && text.contains("no run adapts this matrix"), "{text}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use eigenscope::chart::{self, ChartOptions, Norm, Pick, Subject};
 use eigenscope::event::{LayerNorm, RunId};
 use eigenscope::export::{self, ExportError, Size};
 use eigenscope::figure::{Axis, Figure, Map, Mark, Panel, Range, Scale, Spacing, Stroke};
-use eigenscope::record::RunNorms;
+use eigenscope::record::{AtBest, RunNorms};
 use std::path::Path;
 
 fn heatmap(cells: Vec<Vec<Option<f64>>>) -> Figure {
@@ -141,7 +141,19 @@ fn run(id: &str, task: &str, method: &str, best: f64, lambda: f64, layers: u32) 
         best: Some(best),
         step: 9,
         norms,
+        at_best: None,
     }
+}
+
+/// The same run with norms twice as large when it scored best, recorded at `step`.
+fn better_at(mut run: RunNorms, step: u64) -> RunNorms {
+    let twice = |n: &LayerNorm| LayerNorm { w0_fro: 2.0 * n.w0_fro, delta_fro: 2.0 * n.delta_fro, ..n.clone() };
+    run.at_best = Some(AtBest { evaluated: 6, step, norms: run.norms.iter().map(twice).collect() });
+    run
+}
+
+fn caption(runs: &[RunNorms], options: &ChartOptions) -> String {
+    chart::find("figure1").expect("a chart").figure(&Subject::Norms(runs), options).expect("a figure").caption
 }
 
 /// The cells of Figure 1's six panels.
@@ -182,4 +194,32 @@ fn figure1_shows_the_stored_norms() {
     assert!((mean[1][0][0].expect("a value") - (0.5 - 0.5 + 1.0) / 3.0 * 15.0).abs() < 1e-12);
     let l1 = cells(&runs, &ChartOptions { norm: Norm::EntrywiseL1, reversed: true, ..query });
     assert_eq!((l1[1][0][0], l1[0][0][0]), (Some(-50.0), Some(52.0)));
+}
+
+#[test]
+fn the_best_run_is_shown_as_it_was_when_it_scored_best() {
+    let query = ChartOptions { target: Some("query".into()), ..ChartOptions::default() };
+    let runs = [
+        better_at(run("r1", "cola", "symlora", 0.4, 0.5, 2), 6),
+        better_at(run("r2", "cola", "symlora", 0.9, 0.5, 2), 4),
+        run("r3", "rte", "lora", 0.8, 1.0, 2),
+    ];
+    let best = cells(&runs, &query);
+    assert_eq!((best[1][0][0], best[2][0][0]), (Some(0.5 * 20.0), Some(4.0)), "the record at the best evaluation");
+    assert_eq!(best[4][0][5], Some(10.0), "the newest record where there is no other");
+    let last = cells(&runs, &ChartOptions { pick: Pick::Last, ..query.clone() });
+    assert_eq!(last[1][0][0], Some(5.0), "the newest record");
+    let head = "query; Frobenius norm; best run of each task and method at its best evaluation";
+    assert_eq!(
+        caption(&runs, &query),
+        format!("{head} (1 at the last record before it, 1 without such a record at the newest); 2 runs")
+    );
+    assert_eq!(caption(&runs[..1], &query), format!("{head}; 1 run"));
+    let mean = caption(&runs, &ChartOptions { pick: Pick::Mean, ..query.clone() });
+    assert_eq!(mean, "query; Frobenius norm; mean over the runs of each task and method; 3 runs");
+    let deeper = [&runs[..2], &[run("r4", "rte", "lora", 0.8, 1.0, 7)]].concat();
+    assert!(caption(&deeper, &query).ends_with("; 1 run; 1 run of models with another number of layers left out"));
+    let key = ChartOptions { target: Some("key".into()), ..query };
+    let error = chart::find("figure1").expect("a chart").figure(&Subject::Norms(&runs), &key).expect_err("empty");
+    assert_eq!(error.to_string(), "chart figure1: nothing to draw yet; no run adapts this matrix");
 }

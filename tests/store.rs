@@ -3,7 +3,7 @@
 use eigenscope::event::{
     Control, DeviceFigures, Evaluation, LayerNorm, Level, Point, RunEvent, RunFacts, RunId, Status,
 };
-use eigenscope::record::{Bin, Series};
+use eigenscope::record::{AtBest, Bin, Series};
 use eigenscope::spec::RunSpec;
 use eigenscope::store::{Reader, Store, StoreError};
 use eigenscope::view::{Delta, View};
@@ -182,6 +182,35 @@ fn a_run_is_remembered_by_value() {
     assert_eq!(reader.find("sst-2-symlora-s0").expect("by name").id, id);
     assert!(matches!(reader.find("nobody"), Err(StoreError::NoRun { .. })));
     assert_eq!(reader.integrity().expect("checked"), "ok");
+}
+
+#[test]
+fn the_norms_of_the_best_evaluation_are_the_last_recorded_by_then() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = opened(dir.path());
+    let ids = store.handle().create(&vec![RunSpec::default(); 3]).expect("runs");
+    let norms = |step, lambda| RunEvent::Norms { step, rows: vec![norm(0, lambda)] };
+    let send = |run: usize, events: Vec<RunEvent>| {
+        events.into_iter().for_each(|e| store.handle().record(&ids[run], e).expect("recorded"));
+    };
+    // Equal scores: the first counts, as it does for the saved adapter. An undefined score is never the best.
+    let scored = vec![evaluation(32, 0.5), evaluation(64, 0.8), evaluation(96, 0.8), evaluation(128, f64::NAN)];
+    send(0, [vec![norms(0, 1.0), norms(60, 0.9), norms(70, 0.8), norms(128, 0.7)], scored.clone()].concat());
+    send(1, [vec![norms(0, 1.0), norms(64, 0.6), norms(128, 0.5)], scored.clone()].concat());
+    // Nothing recorded in training by then: what an adapter is at its start says nothing of its best.
+    send(2, [vec![norms(0, 1.0), norms(90, 0.4)], scored].concat());
+    store.handle().flush().expect("flushed");
+    let found = store.reader().expect("a reader").run_norms().expect("norms");
+    let best = |step, lambda| Some(AtBest { evaluated: 64, step, norms: vec![norm(0, lambda)] });
+    let all: Vec<_> = found.into_iter().map(|r| (r.step, r.norms, r.at_best)).collect();
+    assert_eq!(
+        all,
+        [
+            (128, vec![norm(0, 0.7)], best(60, 0.9)),
+            (128, vec![norm(0, 0.5)], best(64, 0.6)),
+            (90, vec![norm(0, 0.4)], None)
+        ]
+    );
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use eigenscope::event::{Control, DeviceFigures, Evaluation, LayerNorm, Level, RunFacts, RunId, Status};
 use eigenscope::figure::{Map, Scale};
-use eigenscope::record::{Bin, LogLine, RunDetail, RunNorms, RunSummary, Series};
+use eigenscope::record::{AtBest, Bin, LogLine, RunDetail, RunNorms, RunSummary, Series};
 use eigenscope::spec::RunSpec;
 use eigenscope::ui::{Choices, Colours, Filter, Ui};
 use eigenscope::view::{About, AdapterSize, Interest, Message, Port, Request, View};
@@ -140,6 +140,7 @@ fn view() -> View {
             best: Some(0.7),
             step: 20,
             norms: norms(6),
+            at_best: Some(AtBest { evaluated: 20, step: 20, norms: norms(6) }),
         })
         .to_vec();
     View {

@@ -31,7 +31,12 @@ impl Chart for Figure1 {
         let Some(layers) = usual_layers(&runs) else {
             return Err(ChartError::Empty { chart: self.id(), hint: "it needs runs of SymLoRA or LoRA" });
         };
-        let used: Vec<&RunNorms> = runs.iter().filter(|r| layer_count(r) == layers).copied().collect();
+        let deep: Vec<&RunNorms> = runs.iter().filter(|r| layer_count(r) == layers).copied().collect();
+        let adapts = |r: &&RunNorms| options.target.as_ref().is_none_or(|t| r.norms.iter().any(|n| n.target == *t));
+        let used: Vec<&RunNorms> = deep.iter().copied().filter(adapts).collect();
+        if used.is_empty() {
+            return Err(ChartError::Empty { chart: self.id(), hint: "no run adapts this matrix" });
+        }
         let mut panels = Vec::new();
         for (method, label) in METHODS {
             for (title, value) in columns(options) {
@@ -62,7 +67,7 @@ impl Chart for Figure1 {
             columns: 3,
             panels,
             scale: Some(scale),
-            caption: caption(options, used.len(), runs.len()),
+            caption: caption(options, &shown(&used, options.pick), runs.len() - deep.len()),
         })
     }
 }
@@ -106,9 +111,23 @@ fn cells(
         let wanted = |n: &&LayerNorm| {
             n.layer as usize == layer && options.target.as_ref().is_none_or(|target| *target == n.target)
         };
-        mean(runs.iter().filter_map(|r| mean(r.norms.iter().filter(wanted).map(value))))
+        mean(runs.iter().filter_map(|r| mean(norms_of(r, options.pick).iter().filter(wanted).map(value))))
     };
     (0..layers).map(|layer| chosen.iter().map(|runs| cell(layer, runs)).collect()).collect()
+}
+
+/// The norms that stand for a run: of its best evaluation where the best run is asked for and some were recorded by then.
+fn norms_of(run: &RunNorms, pick: Pick) -> &[LayerNorm] {
+    match (pick, &run.at_best) {
+        (Pick::Best, Some(best)) => &best.norms,
+        _ => &run.norms,
+    }
+}
+
+/// All runs that have a part in some cell.
+fn shown<'a>(runs: &[&'a RunNorms], choice: Pick) -> Vec<&'a RunNorms> {
+    let of = |method: &'static str| task::ALL.iter().flat_map(move |t| pick(runs, t.id(), method, choice));
+    METHODS.into_iter().flat_map(|(method, _)| of(method)).collect()
 }
 
 fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
@@ -137,18 +156,30 @@ fn usual_layers(runs: &[&RunNorms]) -> Option<usize> {
     counts.into_iter().max_by_key(|(layers, runs)| (*runs, *layers)).map(|(layers, _)| layers)
 }
 
-fn caption(options: &ChartOptions, used: usize, all: usize) -> String {
+/// What is shown, of which runs; `left` runs have another number of layers.
+fn caption(options: &ChartOptions, shown: &[&RunNorms], left: usize) -> String {
     let target = options.target.as_deref().unwrap_or("mean of the adapted matrices");
     let pick = match options.pick {
-        Pick::Best => "best run of each task and method",
-        Pick::Last => "newest run of each task and method",
-        Pick::Mean => "mean over the runs of each task and method",
+        Pick::Best => format!("best run of each task and method at its best evaluation{}", away(shown)),
+        Pick::Last => "newest run of each task and method".into(),
+        Pick::Mean => "mean over the runs of each task and method".into(),
     };
-    let left = all - used;
-    let left = if left > 0 {
-        format!("; {left} run(s) of models with another number of layers left out")
-    } else {
-        String::new()
+    let left = match left {
+        0 => String::new(),
+        n => format!("; {} of models with another number of layers left out", counted(n)),
     };
-    format!("{target}; {}; {pick}; {used} runs{left}", norm_label(options.norm))
+    format!("{target}; {}; {pick}; {}{left}", norm_label(options.norm), counted(shown.len()))
+}
+
+fn counted(runs: usize) -> String {
+    if runs == 1 { "1 run".into() } else { format!("{runs} runs") }
+}
+
+/// How many of the runs had no record at the very step of their best evaluation, and what is shown of them.
+fn away(shown: &[&RunNorms]) -> String {
+    let before = shown.iter().filter(|r| r.at_best.as_ref().is_some_and(|b| b.step < b.evaluated)).count();
+    let newest = shown.iter().filter(|r| r.at_best.is_none()).count();
+    let parts = [(before, "at the last record before it"), (newest, "without such a record at the newest")];
+    let parts: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+    if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) }
 }

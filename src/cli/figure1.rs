@@ -1,13 +1,17 @@
 //! `figure1`: the paper's figure from the runs in the store.
 
 use super::{Answer, Globals, Subcommand, code, print_json, size};
-use crate::chart::{self, ChartOptions};
+use crate::chart::{self, ChartOptions, Norm, Pick};
 use crate::export;
+use crate::spec::TARGETS;
 use crate::store::Store;
 use anyhow::Context;
-use clap::{Arg, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde_json::json;
 use std::path::PathBuf;
+
+/// Name of no target in particular.
+const MEAN: &str = "mean";
 
 pub struct Figure1;
 
@@ -19,10 +23,34 @@ impl Subcommand for Figure1 {
             .required(true)
             .value_parser(value_parser!(PathBuf))
             .help("file to write; its ending chooses png, svg, csv or json");
+        let choice = |name: &'static str, values: &[&'static str], default: &'static str, help: &'static str| {
+            let values: Vec<&'static str> = values.to_vec();
+            Arg::new(name).long(name).value_name("NAME").default_value(default).value_parser(values).help(help)
+        };
+        let targets = [&[MEAN], &TARGETS[..]].concat();
         size::flags(
             Command::new("figure1")
                 .about("Write Figure 1: norms per task and layer, SymLoRA above LoRA, one colour scale")
-                .arg(out),
+                .arg(out)
+                .arg(choice("target", &targets, MEAN, "adapted matrix; mean: of all that a run adapts"))
+                .arg(choice(
+                    "norm",
+                    &["frobenius", "l1"],
+                    "frobenius",
+                    "norm of W0; l1: entrywise, as the paper prints it",
+                ))
+                .arg(choice(
+                    "run",
+                    &["best", "last", "mean"],
+                    "best",
+                    "run of each task and method: best at its best evaluation, last, or the mean of all",
+                ))
+                .arg(
+                    Arg::new("reversed")
+                        .long("reversed")
+                        .action(ArgAction::SetTrue)
+                        .help("difference as adapter minus original"),
+                ),
         )
     }
 
@@ -33,12 +61,28 @@ impl Subcommand for Figure1 {
         let norms = store.reader()?.run_norms()?;
         let figure = chart::find("figure1")
             .context("no such chart")?
-            .figure(&chart::Subject::Norms(&norms), &ChartOptions::default())?;
+            .figure(&chart::Subject::Norms(&norms), &options(matches))?;
         export::write(&figure, &size::of(matches), path)?;
         eprintln!("wrote {}: {}", path.display(), figure.caption);
         if globals.json {
             print_json(&json!({ "file": path, "caption": figure.caption }))?;
         }
         Ok(Answer::Code(code::OK))
+    }
+}
+
+/// The choices that the screen of Figure 1 has keys for.
+fn options(matches: &ArgMatches) -> ChartOptions {
+    let chosen = |name: &str| matches.get_one::<String>(name).map_or("", String::as_str);
+    ChartOptions {
+        target: Some(chosen("target")).filter(|t| *t != MEAN).map(str::to_string),
+        norm: if chosen("norm") == "l1" { Norm::EntrywiseL1 } else { Norm::Frobenius },
+        pick: match chosen("run") {
+            "last" => Pick::Last,
+            "mean" => Pick::Mean,
+            _ => Pick::Best,
+        },
+        reversed: matches.get_flag("reversed"),
+        ..ChartOptions::default()
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{DATABASE, StoreError, pyramid, schema};
 use crate::event::{DeviceFigures, Evaluation, LayerNorm, Level, Point, RunFacts, RunId, Status};
-use crate::record::{Artifact, LogLine, RunDetail, RunNorms, RunSummary, Series};
+use crate::record::{Artifact, AtBest, LogLine, RunDetail, RunNorms, RunSummary, Series};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::path::Path;
 
@@ -105,7 +105,7 @@ impl Reader {
         }))
     }
 
-    /// The newest layer norms of every run that has some after its start.
+    /// The newest layer norms, and those at the best evaluation, of every run that has some after its start.
     pub fn run_norms(&self) -> Result<Vec<RunNorms>, StoreError> {
         let c = self.connection.unchecked_transaction()?;
         let heads: Vec<(i64, String, String, Option<f64>, i64)> = c
@@ -128,6 +128,7 @@ impl Reader {
                 best,
                 step,
                 norms,
+                at_best: at_best(&c, run)?,
             });
         }
         Ok(all)
@@ -260,6 +261,19 @@ fn norms(c: &Connection, run: i64, step: u64) -> Result<Vec<LayerNorm>, StoreErr
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn at_best(c: &Connection, run: i64) -> Result<Option<AtBest>, StoreError> {
+    let mut query = c.prepare_cached(
+        "SELECT b.step, (SELECT max(step) FROM norms WHERE run = ?1 AND step <= b.step) AS recorded
+         FROM (SELECT step FROM scores WHERE run = ?1 AND place = 0 AND value IS NOT NULL
+           ORDER BY value DESC, step LIMIT 1) b WHERE recorded > 0",
+    )?;
+    let steps: Option<(i64, i64)> = query.query_row([run], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
+    let Some((evaluated, step)) = steps.map(|(evaluated, step)| (evaluated as u64, step as u64)) else {
+        return Ok(None);
+    };
+    Ok(Some(AtBest { evaluated, step, norms: norms(c, run, step)? }))
 }
 
 fn log(c: &Connection, run: i64, lines: usize) -> Result<Vec<LogLine>, StoreError> {

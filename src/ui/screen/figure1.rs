@@ -6,12 +6,14 @@ use crate::event::RunId;
 use crate::figure::{Figure, Range};
 use crate::ui::action::Action;
 use crate::ui::plot::{self, Cursor};
-use crate::ui::text::fit;
 use crate::view::{Interest, Request, View};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
 use ratatui::widgets::{Paragraph, Wrap};
+
+/// Most rows of the caption.
+const MOST_ROWS: u16 = 2;
 
 pub struct Figure1Screen {
     options: ChartOptions,
@@ -135,12 +137,15 @@ impl Screen for Figure1Screen {
     fn draw(&self, frame: &mut Frame, area: Rect, scene: &Scene) {
         match self.figure(scene.view) {
             Ok(figure) => {
+                let caption = textwrap::wrap(&figure.caption, usize::from(area.width.max(8)));
+                let rows = (caption.len() as u16).clamp(1, MOST_ROWS);
                 let [head, body, foot] =
-                    Layout::vertical([Constraint::Length(1), Constraint::Min(0), Constraint::Length(1)]).areas(area);
+                    Layout::vertical([Constraint::Length(1), Constraint::Min(0), Constraint::Length(rows)]).areas(area);
                 frame.render_widget(Line::styled(self.reading(&figure), scene.theme.focused()), head);
                 plot::draw(&figure, Some(self.cursor), body, frame.buffer_mut(), scene.theme);
-                let caption = fit(&figure.caption, foot.width as usize);
-                frame.render_widget(Line::styled(caption, scene.theme.faint()), foot);
+                let lines: Vec<Line> =
+                    caption.into_iter().map(|row| Line::styled(row.into_owned(), scene.theme.faint())).collect();
+                frame.render_widget(Paragraph::new(lines), foot);
             }
             Err(text) => {
                 let text = format!(
