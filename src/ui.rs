@@ -57,6 +57,8 @@ pub struct Ui<'a> {
     screens: Vec<Box<dyn Screen>>,
     current: usize,
     open: Option<RunId>,
+    /// The run that the table of runs had selected when it was last looked at.
+    selected: Option<RunId>,
     view: Arc<View>,
     theme: Theme,
     /// The status line and when it appeared.
@@ -88,6 +90,7 @@ impl<'a> Ui<'a> {
             screens: screen::all(choices),
             current: 0,
             open: None,
+            selected: None,
             view: port.view(),
             theme: Theme { colours },
             status: None,
@@ -143,6 +146,9 @@ impl<'a> Ui<'a> {
 
     fn look(&mut self) {
         let interest = self.screens[self.current].interest(&self.view, self.open.as_ref(), self.width);
+        if self.kind() == Kind::Runs {
+            self.selected = interest.open.clone();
+        }
         if interest != self.interest {
             self.interest = interest.clone();
             self.port.look(interest);
@@ -219,8 +225,9 @@ impl<'a> Ui<'a> {
                 self.overlay = if active > 0 { Overlay::Quit } else { Overlay::None };
             }
             Action::Screen(digit) => {
-                if digit == '2' && self.open.is_none() {
-                    self.open = self.interest.open.clone();
+                let there = self.open.as_ref().is_some_and(|id| self.view.run(id).is_some());
+                if digit == '2' && !there {
+                    self.open = self.selected.clone();
                 }
                 let index = self.screens.iter().position(|s| s.digit() == digit);
                 self.current = index.unwrap_or(self.current);

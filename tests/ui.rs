@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 /// A program that shows one view and remembers what it was asked.
 struct Fake {
-    view: Arc<View>,
+    view: RefCell<Arc<View>>,
     asked: RefCell<Vec<Request>>,
     looked: RefCell<Interest>,
     /// What it says next.
@@ -25,7 +25,7 @@ struct Fake {
 
 impl Port for Fake {
     fn view(&self) -> Arc<View> {
-        self.view.clone()
+        self.view.borrow().clone()
     }
     fn look(&self, interest: Interest) {
         *self.looked.borrow_mut() = interest;
@@ -42,7 +42,12 @@ impl Port for Fake {
 }
 
 fn fake(view: View) -> Fake {
-    Fake { view: Arc::new(view), asked: RefCell::default(), looked: RefCell::default(), says: RefCell::default() }
+    Fake {
+        view: RefCell::new(Arc::new(view)),
+        asked: RefCell::default(),
+        looked: RefCell::default(),
+        says: RefCell::default(),
+    }
 }
 
 fn summary(n: u64, task: &str, method: &str, status: Status) -> RunSummary {
@@ -261,6 +266,65 @@ fn keys_ask_for_what_they_say() {
     assert!(matches!(&asked(&["enter", "e"])[..], [Request::Export { .. }]));
     let Some(Request::Launch(specs)) = asked(&["6", "enter"]).pop() else { panic!("nothing was launched") };
     assert_eq!(specs, [RunSpec::default()]);
+}
+
+#[test]
+fn after_a_delete_the_selection_stays_at_its_row() {
+    let port = fake(view());
+    let mut ui = Ui::new(&port, &choices(), Colours::True);
+    let selected = |ui: &mut Ui| {
+        let screen = text(&drawn(ui, 160, 20));
+        let line = screen.lines().find(|l| l.contains("> ")).expect("a selection").to_string();
+        ["r0001", "r0002", "r0003", "r0004", "r0005"].into_iter().find(|id| line.contains(id)).expect("an id")
+    };
+    let delete = |ui: &mut Ui, id: &str| {
+        ["D", "y"].iter().for_each(|k| ui.event(&key(k)));
+        let removed = vec![RunId(id.into())];
+        assert_eq!(port.asked.borrow_mut().pop(), Some(Request::Delete(removed[0].clone())));
+        let mut view = (*port.view()).clone();
+        view.fold(eigenscope::view::Delta { watermark: 10, removed, ..Default::default() });
+        *port.view.borrow_mut() = Arc::new(view);
+    };
+    selected(&mut ui);
+    ["j", "j"].iter().for_each(|k| ui.event(&key(k)));
+    assert_eq!(selected(&mut ui), "r0003");
+    delete(&mut ui, "r0003");
+    assert_eq!(selected(&mut ui), "r0002", "the next run");
+    // A new run above does not move the selection on.
+    let mut more = (*port.view()).clone();
+    more.runs.insert(0, Arc::new(summary(6, "rte", "lora", Status::Running)));
+    *port.view.borrow_mut() = Arc::new(more);
+    assert_eq!(selected(&mut ui), "r0002");
+    ui.event(&key("G"));
+    delete(&mut ui, "r0001");
+    assert_eq!(selected(&mut ui), "r0002", "the last run has no next");
+    ["g", "j"].iter().for_each(|k| ui.event(&key(k)));
+    delete(&mut ui, "r0006");
+    assert_eq!(selected(&mut ui), "r0004");
+}
+
+#[test]
+fn only_what_can_be_cancelled_asks() {
+    let port = fake(view());
+    let screen = text(&after(&port, &["j", "X"], 100, 30));
+    assert!(screen.contains("r0004 is failed: only queued and running runs can be cancelled"), "{screen}");
+    let port = fake(view());
+    after(&port, &["X", "y"], 100, 30);
+    assert_eq!(port.asked.into_inner(), [Request::Control(RunId("r0005".into()), Control::Cancel)]);
+}
+
+#[test]
+fn the_run_screen_opens_the_selected_or_the_last_opened_run() {
+    let port = fake(view());
+    let opened = |keys: &[&str]| {
+        after(&port, keys, 80, 24);
+        port.looked.borrow().open.clone().map(|id| id.0)
+    };
+    assert_eq!(opened(&["1", "4", "2"]).as_deref(), Some("r0005"));
+    assert_eq!(opened(&["j", "j", "4", "2"]).as_deref(), Some("r0003"));
+    assert_eq!(opened(&["j", "enter", "1", "j", "4", "2"]).as_deref(), Some("r0004"));
+    let screen = text(&after(&port, &["1", "4", "2"], 80, 24));
+    assert!(!screen.contains("no run is open") && screen.contains("r0005"), "{screen}");
 }
 
 #[test]

@@ -23,6 +23,9 @@ use std::sync::Arc;
 pub struct RunsScreen {
     /// Kept by id, so that it stays while runs come and go.
     selected: Option<RunId>,
+    /// Row of the selection when a key last came, and the run to select should the selected one be deleted.
+    row: usize,
+    heir: Option<RunId>,
     sort: usize,
     reversed: bool,
     filter: String,
@@ -128,9 +131,21 @@ impl RunsScreen {
         rows
     }
 
-    fn position(&self, rows: &[&Arc<RunSummary>]) -> usize {
-        let at = self.selected.as_ref().and_then(|id| rows.iter().position(|r| &r.id == id));
-        at.unwrap_or(0)
+    /// Row of the selection: where its run is deleted, the run that took its row.
+    fn position(&self, view: &View, rows: &[&Arc<RunSummary>]) -> usize {
+        let Some(selected) = &self.selected else { return 0 };
+        let row_of = |id: &RunId| rows.iter().position(|r| &r.id == id);
+        let deleted = || view.run(selected).is_none();
+        let heir = || self.heir.as_ref().and_then(row_of).unwrap_or(self.row).min(rows.len().saturating_sub(1));
+        row_of(selected).unwrap_or_else(|| if deleted() { heir() } else { 0 })
+    }
+
+    /// Holds on to the run at `row`, and to its neighbour.
+    fn select(&mut self, rows: &[&Arc<RunSummary>], row: usize) {
+        let id = |row: usize| rows.get(row).map(|r| r.id.clone());
+        self.row = row;
+        self.selected = id(row);
+        self.heir = id(row + 1).or_else(|| id(row.checked_sub(1)?));
     }
 
     fn ask(&self, run: &RunSummary, action: Action) -> Effect {
@@ -141,6 +156,9 @@ impl RunsScreen {
             Action::Pause => control(Control::Pause),
             Action::Resume if run.status.is_live() => control(Control::Resume),
             Action::Resume => Effect::Ask(Request::Requeue(run.id.clone())),
+            Action::Cancel if !(run.status.is_live() || run.status == Status::Queued) => {
+                Effect::Say(format!("{} is {}: only queued and running runs can be cancelled", run.id, run.status))
+            }
             Action::Cancel => confirm(
                 format!("cancel {} ({})? it cannot be resumed", run.id, harmless(&run.name)),
                 Request::Control(run.id.clone(), Control::Cancel),
@@ -172,7 +190,7 @@ impl RunsScreen {
         let widths =
             shown.iter().map(|c| Constraint::Length(if c.title == "name" { c.width + spare } else { c.width }));
         // Only the lines around the selection become cells: a table of ten thousand runs costs as much as one of fifty.
-        let at = self.position(rows);
+        let at = self.position(scene.view, rows);
         let height = area.height.saturating_sub(3).max(1) as usize;
         let first = at.saturating_sub(height / 2).min(rows.len().saturating_sub(height));
         let lines = rows.iter().skip(first).take(height).map(|run| {
@@ -216,13 +234,13 @@ impl Screen for RunsScreen {
 
     fn interest(&self, view: &View, _: Option<&RunId>, width: u16) -> Interest {
         let rows = self.rows(view);
-        let open = rows.get(self.position(&rows)).map(|r| r.id.clone());
+        let open = rows.get(self.position(view, &rows)).map(|r| r.id.clone());
         Interest { open, width: width as usize, ..Interest::default() }
     }
 
     fn act(&mut self, action: Action, scene: &Scene) -> Effect {
         let rows = self.rows(scene.view);
-        let at = self.position(&rows);
+        let at = self.position(scene.view, &rows);
         let last = rows.len().saturating_sub(1);
         let go = match action {
             Action::Up => at.saturating_sub(1),
@@ -250,9 +268,12 @@ impl Screen for RunsScreen {
             Action::Demo => return Effect::Ask(Request::Demo),
             Action::Open if rows.is_empty() && scene.view.runs.is_empty() => return Effect::Ask(Request::Demo),
             Action::Open => return rows.get(at).map_or(Effect::None, |r| Effect::Open(r.id.clone())),
-            _ => return rows.get(at).map_or(Effect::None, |run| self.ask(run, action)),
+            _ => {
+                self.select(&rows, at);
+                return rows.get(at).map_or(Effect::None, |run| self.ask(run, action));
+            }
         };
-        self.selected = rows.get(go).map(|r| r.id.clone());
+        self.select(&rows, go);
         Effect::None
     }
 
@@ -289,7 +310,7 @@ impl Screen for RunsScreen {
         let preview = if area.height >= 24 { area.height * 2 / 5 } else { 0 };
         let [table, below] = Layout::vertical([Constraint::Min(4), Constraint::Length(preview)]).areas(area);
         self.draw_table(frame, table, scene, &rows);
-        let selected = rows.get(self.position(&rows)).map(|r| &r.id);
+        let selected = rows.get(self.position(scene.view, &rows)).map(|r| &r.id);
         let detail = scene.view.open.as_ref().filter(|d| Some(&d.summary.id) == selected);
         if let (true, Some(detail)) = (preview > 4, detail) {
             let [left, right] = Layout::horizontal([Constraint::Fill(1); 2]).areas(below);
