@@ -52,6 +52,11 @@ fn endings() -> String {
     ALL.iter().map(|e| e.ending()).collect::<Vec<_>>().join(", ")
 }
 
+/// A line's name in data files: one without a label is a series as it was recorded.
+fn series(label: &str) -> &str {
+    if label.is_empty() { "raw" } else { label }
+}
+
 /// The format that the ending of `path` names.
 pub fn format_of(path: &Path) -> Result<&'static dyn Exporter, ExportError> {
     let found = path.extension().map_or_else(String::new, |e| e.to_string_lossy().to_lowercase());

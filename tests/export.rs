@@ -87,6 +87,32 @@ fn csv_and_json_hold_the_numbers() {
 }
 
 #[test]
+fn a_raw_series_is_named_in_data_and_picture() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let line = |label: &str, stroke, y| Mark::Line { label: label.into(), colour: 0, stroke, points: vec![(0.0, y)] };
+    let mut figure = heatmap(vec![vec![Some(1.0)]]);
+    figure.panels[0].x.range = Range::Numbers { low: 0.0, high: 1.0, spacing: Spacing::Linear };
+    figure.panels[0].marks =
+        vec![line("raw", Stroke::Raw, 0.5), line("smooth", Stroke::Solid, 1.0), line("", Stroke::Solid, 2.0)];
+    let path = |ending: &str| folder.path().join(format!("line.{ending}"));
+    for ending in ["csv", "json", "svg"] {
+        export::write(&figure, &Size::default(), &path(ending)).expect("written");
+    }
+    let text = |ending: &str| std::fs::read_to_string(path(ending)).expect("a file");
+    let series: Vec<String> =
+        text("csv").lines().skip(1).map(|l| l.split(',').nth(1).expect("a series").to_string()).collect();
+    let json: serde_json::Value = serde_json::from_str(&text("json")).expect("JSON");
+    let labels: Vec<&str> =
+        json["panels"][0]["marks"].as_array().expect("marks").iter().filter_map(|m| m["label"].as_str()).collect();
+    assert_eq!(
+        (series.iter().map(String::as_str).collect::<Vec<_>>(), &labels),
+        (labels.clone(), &vec!["raw", "smooth", "raw"])
+    );
+    let named = text("svg").lines().filter(|l| matches!(l.trim(), "raw" | "smooth")).count();
+    assert_eq!(named, 2, "both lines with a label stand in the legend");
+}
+
+#[test]
 fn a_gap_in_a_line_stays_a_gap() {
     let folder = tempfile::tempdir().expect("a folder");
     let line = |points: Vec<(f64, f64)>| {

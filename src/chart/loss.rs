@@ -35,7 +35,7 @@ impl Chart for Loss {
         let low = if first < last { first } else { first - 1.0 };
         let horizontal = Range::Numbers { low, high: last, spacing: Spacing::Linear };
         let line = |label: &str, colour, stroke, points| Mark::Line { label: label.into(), colour, stroke, points };
-        let mut marks = vec![Mark::Span { colour: 0, bars }, line("", 0, Stroke::Raw, raw)];
+        let mut marks = vec![Mark::Span { colour: 0, bars }, line("raw", 0, Stroke::Raw, raw)];
         // The smoothed line comes last: in a terminal the last one to touch a cell gives it its colour.
         if !validation.is_empty() {
             marks.push(line("validation", 1, Stroke::Points, validation));

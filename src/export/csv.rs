@@ -1,6 +1,6 @@
 //! A figure's data as CSV: a row for each value, `panel,series,x,y,value`; names stand where axes have names.
 
-use super::{ExportError, Exporter, Size};
+use super::{ExportError, Exporter, Size, series};
 use crate::figure::{Figure, Mark, Panel, Range};
 
 pub struct Csv;
@@ -32,8 +32,7 @@ fn panel(panel: &Panel, rows: &mut Vec<[String; 5]>) {
     for mark in &panel.marks {
         match mark {
             Mark::Line { label, points, .. } => {
-                let label = if label.is_empty() { "raw" } else { label };
-                points.iter().for_each(|(x, y)| row(label, x.to_string(), panel.y.label.clone(), *y));
+                points.iter().for_each(|(x, y)| row(series(label), x.to_string(), panel.y.label.clone(), *y));
             }
             Mark::Span { bars, .. } => bars.iter().for_each(|(x, low, high)| {
                 row("minimum", x.to_string(), panel.y.label.clone(), *low);

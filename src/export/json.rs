@@ -1,6 +1,6 @@
 //! A figure's data as JSON: panels with their axes and marks.
 
-use super::{ExportError, Exporter, Size};
+use super::{ExportError, Exporter, Size, series};
 use crate::figure::{Figure, Mark, Panel, Range};
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ fn panel(panel: &Panel) -> Value {
 /// NaN has no JSON and becomes null.
 fn mark(mark: &Mark) -> Value {
     match mark {
-        Mark::Line { label, points, .. } => json!({ "kind": "line", "label": label, "points": points }),
+        Mark::Line { label, points, .. } => json!({ "kind": "line", "label": series(label), "points": points }),
         Mark::Span { bars, .. } => json!({ "kind": "span", "bars": bars }),
         Mark::Marker { label, at, .. } => json!({ "kind": "marker", "label": label, "at": at }),
         Mark::Heatmap { cells } => json!({ "kind": "heatmap", "cells": cells }),

@@ -55,6 +55,47 @@ fn decades(low: f64, high: f64, most: usize) -> Vec<(f64, String)> {
     values.into_iter().step_by(every).map(|v| (v, compact(v))).collect()
 }
 
+/// How the numbers of one heatmap are written: all with the decimals that its largest value needs for three digits, so
+/// that they can be compared down a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Digits {
+    Fixed(usize),
+    Scientific,
+}
+
+impl Digits {
+    pub fn of(values: impl IntoIterator<Item = f64>) -> Self {
+        let largest = values.into_iter().filter(|v| v.is_finite()).fold(0.0f64, |m, v| m.max(v.abs()));
+        match largest {
+            0.0 => Self::Fixed(0),
+            v if (1e-3..1e5).contains(&v) => Self::Fixed(decimals(v)),
+            _ => Self::Scientific,
+        }
+    }
+
+    pub fn text(self, value: f64) -> String {
+        match self {
+            Self::Fixed(_) if !value.is_finite() => value.to_string(),
+            Self::Fixed(decimals) => {
+                let text = format!("{value:.decimals$}");
+                let is_zero = text.chars().all(|c| matches!(c, '-' | '0' | '.'));
+                if is_zero { text.replace('-', "") } else { text }
+            }
+            Self::Scientific => format!("{value:.1e}"),
+        }
+    }
+}
+
+/// Decimals that give a number of this size about three digits.
+fn decimals(size: f64) -> usize {
+    match size {
+        s if s >= 100.0 => 0,
+        s if s >= 10.0 => 1,
+        s if s >= 1.0 => 2,
+        _ => 3,
+    }
+}
+
 /// A number in few characters: about three digits, scientific where it is very large or small.
 pub fn compact(value: f64) -> String {
     let size = value.abs();
@@ -67,12 +108,7 @@ pub fn compact(value: f64) -> String {
     if !(1e-3..1e5).contains(&size) {
         return format!("{value:.1e}").replace(".0e", "e");
     }
-    let decimals = match size {
-        s if s >= 100.0 => 0,
-        s if s >= 10.0 => 1,
-        s if s >= 1.0 => 2,
-        _ => 3,
-    };
+    let decimals = decimals(size);
     let text = format!("{value:.decimals$}");
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').into() } else { text }
 }
@@ -88,6 +124,20 @@ mod tests {
         assert_eq!(texts, ["0", "0.3", "1234", "-12.3", "5e-5", "1e6"]);
         let axis = linear(0.0, 1.0, 5).into_iter().map(|t| t.1).collect::<Vec<_>>();
         assert_eq!(axis, ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
+    }
+
+    #[test]
+    fn numbers_of_one_heatmap_have_the_same_decimals() {
+        let written = |values: &[f64]| -> Vec<String> {
+            let digits = Digits::of(values.iter().copied());
+            values.iter().map(|v| digits.text(*v)).collect()
+        };
+        assert_eq!(written(&[8.0, -10.04, 0.35, -0.001, 0.0]), ["8.0", "-10.0", "0.3", "0.0", "0.0"]);
+        assert_eq!(written(&[1.0, 0.9, 0.987]), ["1.00", "0.90", "0.99"]);
+        assert_eq!(written(&[0.5, f64::NAN]), ["0.500", "NaN"]);
+        assert_eq!(written(&[123.4, 5.0]), ["123", "5"]);
+        assert_eq!(written(&[2e-5, 1e-5]), ["2.0e-5", "1.0e-5"]);
+        assert_eq!(written(&[0.0, 0.0]), ["0", "0"]);
     }
 
     proptest! {

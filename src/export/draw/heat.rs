@@ -1,7 +1,7 @@
 //! A heatmap's cells: the scale's colours, numbers where they fit, hatches where there is no value.
 
 use super::{Canvas, ExportError, FAINT, Hang, Rect, colour};
-use crate::figure::{Scale, colour::ink_on, ticks::compact};
+use crate::figure::{Scale, colour::ink_on, ticks::Digits};
 use plotters::prelude::{DrawingBackend, WHITE};
 
 pub(super) fn draw<DB: DrawingBackend>(
@@ -11,6 +11,7 @@ pub(super) fn draw<DB: DrawingBackend>(
     scale: &Scale,
 ) -> Result<(), ExportError> {
     let rows = cells.len().max(1) as i32;
+    let digits = Digits::of(cells.iter().flatten().flatten().copied());
     for (i, line) in cells.iter().enumerate() {
         let columns = line.len().max(1) as i32;
         for (j, value) in line.iter().enumerate() {
@@ -20,7 +21,7 @@ pub(super) fn draw<DB: DrawingBackend>(
             match value.and_then(|v| scale.colour(v).map(|rgb| (v, rgb))) {
                 Some((value, rgb)) => {
                     c.fill(cell, colour(rgb))?;
-                    let text = compact(value);
+                    let text = digits.text(value);
                     if c.width(&text, 6.0) + c.points(2.0) < cell.w && c.points(7.0) < cell.h {
                         let middle = (cell.x + cell.w / 2, cell.y + cell.h / 2);
                         c.text(&text, middle, 6.0, Hang::Centre, colour(ink_on(rgb)))?;

@@ -1,7 +1,7 @@
 //! One panel: title, axes with ticks, and its marks.
 
 use super::{Canvas, ExportError, FAINT, Hang, INK, Rect, bar, colour, heat};
-use crate::figure::colour::{paler, series};
+use crate::figure::colour::{Rgb, paler, series};
 use crate::figure::{Axis, Mark, Panel, Range, Scale, Stroke, ticks};
 use plotters::prelude::*;
 
@@ -90,6 +90,14 @@ fn pixel(r: Rect, panel: &Panel, x: f64, y: f64) -> Option<(i32, i32)> {
     inside.then(|| (r.x + (x * f64::from(r.w)).round() as i32, r.y + ((1.0 - y) * f64::from(r.h)).round() as i32))
 }
 
+/// Colour and width in points of a line.
+fn look(index: usize, stroke: Stroke) -> (Rgb, f64) {
+    match stroke {
+        Stroke::Raw => (paler(series(index), 0.6), 0.6),
+        Stroke::Solid | Stroke::Points => (series(index), 1.2),
+    }
+}
+
 fn draw_mark<DB: DrawingBackend>(
     c: &Canvas<DB>,
     r: Rect,
@@ -107,10 +115,7 @@ fn draw_mark<DB: DrawingBackend>(
             })
         }
         Mark::Line { colour: index, stroke, points, .. } => {
-            let (ink, width) = match stroke {
-                Stroke::Raw => (paler(series(*index), 0.6), 0.6),
-                Stroke::Solid | Stroke::Points => (series(*index), 1.2),
-            };
+            let (ink, width) = look(*index, *stroke);
             let places: Vec<Option<(i32, i32)>> = points.iter().map(|(x, y)| at(*x, *y)).collect();
             // A point that cannot be shown is a gap in the line.
             for part in places.split(Option::is_none) {
@@ -139,15 +144,15 @@ fn draw_mark<DB: DrawingBackend>(
 
 /// Names of the marks that have one, in the corner where they hide the least.
 fn legend<DB: DrawingBackend>(c: &Canvas<DB>, r: Rect, panel: &Panel) -> Result<(), ExportError> {
-    let named: Vec<(&str, usize)> = panel
+    let named: Vec<(&str, (Rgb, f64))> = panel
         .marks
         .iter()
         .filter_map(|m| match m {
-            Mark::Line { label, colour, .. } | Mark::Marker { label, colour, .. } if !label.is_empty() => {
-                Some((label.as_str(), *colour))
-            }
-            _ => None,
+            Mark::Line { label, colour, stroke, .. } => Some((label.as_str(), look(*colour, *stroke))),
+            Mark::Marker { label, colour, .. } => Some((label.as_str(), look(*colour, Stroke::Solid))),
+            Mark::Span { .. } | Mark::Heatmap { .. } => None,
         })
+        .filter(|(label, _)| !label.is_empty())
         .collect();
     let Some(widest) = named.iter().map(|(t, _)| c.width(t, 7.0)).max() else { return Ok(()) };
     let line = c.points(10.0);
@@ -165,10 +170,10 @@ fn legend<DB: DrawingBackend>(c: &Canvas<DB>, r: Rect, panel: &Panel) -> Result<
     let corner = (place.x + place.w, place.y + place.h);
     let outline = [(place.x, place.y), (corner.0, place.y), corner, (place.x, corner.1), (place.x, place.y)];
     c.line(outline.into(), FAINT, 0.4)?;
-    for (i, (text, index)) in named.into_iter().enumerate() {
+    for (i, (text, (ink, width))) in named.into_iter().enumerate() {
         let y = place.y + c.points(2.0) + line * i as i32 + line / 2;
         let x = place.x + c.points(3.0);
-        c.line(vec![(x, y), (x + c.points(12.0), y)], colour(series(index)), 1.5)?;
+        c.line(vec![(x, y), (x + c.points(12.0), y)], colour(ink), 1.25 * width)?;
         c.text(text, (x + c.points(16.0), y), 7.0, Hang::Left, INK)?;
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! Heatmap cells: colour and, where wide enough, the number; shades without colours; slashes where there is no value.
 
 use crate::figure::colour::ink_on;
-use crate::figure::ticks::compact;
+use crate::figure::ticks::{Digits, compact};
 use crate::figure::{Panel, Range, Scale};
 use crate::ui::text::fit;
 use crate::ui::theme::Theme;
@@ -46,7 +46,8 @@ pub(super) fn draw(
     let left = |j: usize| body.x + (body.width as usize * j / columns.len().max(1)) as u16;
     // All numbers or none: a few among blanks would look like marks.
     let narrowest = body.width as usize / columns.len().max(1);
-    let numbers = cells.iter().flatten().flatten().all(|v| compact(*v).len() < narrowest);
+    let digits = Digits::of(cells.iter().flatten().flatten().copied());
+    let numbers = cells.iter().flatten().flatten().all(|v| digits.text(*v).len() < narrowest);
     for (line, i) in (first..cells.len()).take(shown).enumerate() {
         let y = body.y + line as u16 * tall;
         buf.set_string(area.x, y + middle, fit(&rows[i], gutter as usize - 1), theme.faint());
@@ -54,7 +55,8 @@ pub(super) fn draw(
             let width = left(j + 1) - left(j);
             let here = cursor == Some((i, j));
             for dy in 0..tall {
-                let say = Say { here, number: numbers && dy == middle, mark: here && dy == middle };
+                let number = (numbers && dy == middle).then_some(digits);
+                let say = Say { here, number, mark: here && dy == middle };
                 cell(*value, scale, say, Rect { x: left(j), y: y + dy, width, height: 1 }, buf, theme);
             }
         }
@@ -81,7 +83,7 @@ fn short(name: &str, width: usize) -> String {
 #[derive(Clone, Copy)]
 struct Say {
     here: bool,
-    number: bool,
+    number: Option<Digits>,
     /// The cursor's own sign, where there is no number.
     mark: bool,
 }
@@ -93,12 +95,11 @@ fn cell(value: Option<f64>, scale: &Scale, say: Say, r: Rect, buf: &mut Buffer, 
         buf.set_string(r.x, r.y, fit(&text, width), theme.faint());
         return;
     };
-    let number = compact(value);
-    let text = match (say.number, say.mark) {
-        (true, true) if width >= number.len() + 2 => format!("{:^width$}", format!("[{number}]")),
-        (true, _) => format!("{number:^width$}"),
-        (false, true) => format!("{:^width$}", "◆"),
-        (false, false) => " ".repeat(width),
+    let text = match (say.number.map(|digits| digits.text(value)), say.mark) {
+        (Some(number), true) if width >= number.len() + 2 => format!("{:^width$}", format!("[{number}]")),
+        (Some(number), _) => format!("{number:^width$}"),
+        (None, true) => format!("{:^width$}", "◆"),
+        (None, false) => " ".repeat(width),
     };
     let style = match theme.colour(rgb) {
         Some(background) => {

@@ -6,10 +6,13 @@ use crate::ui::text::fit;
 use crate::ui::theme::{Colours, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Color;
+use ratatui::style::{Color, Style};
 use ratatui::symbols::Marker;
 use ratatui::widgets::Widget;
 use ratatui::widgets::canvas::{Canvas, Line, Points};
+
+/// How much darker a raw line is than its smoothed twin.
+const PALE: f64 = 0.55;
 
 pub(super) fn draw(panel: &Panel, area: Rect, buf: &mut Buffer, theme: &Theme) {
     if area.width < 12 || area.height < 4 {
@@ -52,11 +55,7 @@ fn x_axis(panel: &Panel, plot: Rect, buf: &mut Buffer, theme: &Theme) {
 }
 
 fn canvas(panel: &Panel, plot: Rect, buf: &mut Buffer, theme: &Theme) {
-    let ink = |index: usize, pale: f64| -> Color {
-        let (r, g, b) = paler(series(index), 0.2);
-        let fade = |c: u8| (f64::from(c) * (1.0 - pale)) as u8;
-        theme.colour((fade(r), fade(g), fade(b))).unwrap_or(Color::Reset)
-    };
+    let ink = |index: usize, pale: f64| faded(theme, index, pale);
     let marker = if theme.colours == Colours::None { Marker::Dot } else { Marker::Braille };
     let at = |x: f64, y: f64| Some((panel.x.range.share(x)?, panel.y.range.share(y)?));
     let bounds = [0.0, 1.0];
@@ -75,7 +74,7 @@ fn canvas(panel: &Panel, plot: Rect, buf: &mut Buffer, theme: &Theme) {
                         }
                     }
                     Mark::Line { colour, stroke, points, .. } => {
-                        let pale = if *stroke == Stroke::Raw { 0.55 } else { 0.0 };
+                        let pale = if *stroke == Stroke::Raw { PALE } else { 0.0 };
                         let places: Vec<Option<(f64, f64)>> = points.iter().map(|(x, y)| at(*x, *y)).collect();
                         for pair in places.windows(2) {
                             if let [Some(a), Some(b)] = pair {
@@ -102,14 +101,24 @@ fn canvas(panel: &Panel, plot: Rect, buf: &mut Buffer, theme: &Theme) {
         .render(plot, buf);
 }
 
+/// A series' colour, darker by the share `pale`.
+fn faded(theme: &Theme, index: usize, pale: f64) -> Color {
+    let (r, g, b) = paler(series(index), 0.2);
+    let fade = |c: u8| (f64::from(c) * (1.0 - pale)) as u8;
+    theme.colour((fade(r), fade(g), fade(b))).unwrap_or(Color::Reset)
+}
+
 /// Names of the marks in the corner where the least is drawn.
 fn legend(panel: &Panel, plot: Rect, buf: &mut Buffer, theme: &Theme) {
-    let names: Vec<(String, usize)> = panel
+    let names: Vec<(String, Style)> = panel
         .marks
         .iter()
         .filter_map(|mark| match mark {
+            Mark::Line { label, colour, stroke: Stroke::Raw, .. } if !label.is_empty() => {
+                Some((format!("─ {label}"), Style::new().fg(faded(theme, *colour, PALE))))
+            }
             Mark::Line { label, colour, .. } | Mark::Marker { label, colour, .. } if !label.is_empty() => {
-                Some((format!("─ {label}"), *colour))
+                Some((format!("─ {label}"), theme.series(*colour)))
             }
             _ => None,
         })
@@ -124,9 +133,9 @@ fn legend(panel: &Panel, plot: Rect, buf: &mut Buffer, theme: &Theme) {
         cells.filter(|&place| !buf[place].symbol().trim_matches(['\u{2800}', ' ']).is_empty()).count()
     };
     let Some((x, y)) = corners.into_iter().min_by_key(drawn) else { return };
-    for (line, (text, colour)) in names.into_iter().enumerate() {
+    for (line, (text, style)) in names.into_iter().enumerate() {
         // Against the frame, as the corner's side has it.
         let indent = if x == plot.x { 0 } else { width - text.chars().count() as u16 };
-        buf.set_string(x + indent, y + line as u16, text, theme.series(colour));
+        buf.set_string(x + indent, y + line as u16, text, style);
     }
 }
