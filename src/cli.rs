@@ -147,7 +147,10 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
             return code::INPUT;
         }
         if matches!(cause.downcast_ref(), Some(crate::chart::ChartError::Subject { .. }))
-            || matches!(cause.downcast_ref(), Some(crate::export::ExportError::Ending { .. }))
+            || matches!(
+                cause.downcast_ref(),
+                Some(crate::export::ExportError::Ending { .. } | crate::export::ExportError::Small { .. })
+            )
         {
             return code::USAGE;
         }

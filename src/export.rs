@@ -28,8 +28,31 @@ impl Default for Size {
     }
 }
 
+impl Size {
+    /// Inches below which titles, ticks and legends leave no room for what they name.
+    pub const SMALLEST: (u32, u32) = (3, 2);
+
+    /// Refuses a picture that would be too small to read.
+    pub fn check(self) -> Result<Self, ExportError> {
+        let (wide, high) = Self::SMALLEST;
+        let fits = self.width >= wide * self.dpi && self.height >= high * self.dpi;
+        if fits { Ok(self) } else { Err(ExportError::Small { size: self }) }
+    }
+
+    fn inches(&self) -> String {
+        let inches = |pixels: u32| f64::from(pixels) / f64::from(self.dpi);
+        format!("{:.2} x {:.2} inches", inches(self.width), inches(self.height))
+    }
+}
+
 #[derive(Debug, Error)]
 pub enum ExportError {
+    #[error(
+        "size: found {} x {} pixels at {} dots per inch, which is {}, expected at least {} x {} inches ({} x {} pixels); a smaller --dpi makes the text smaller",
+        size.width, size.height, size.dpi, size.inches(), Size::SMALLEST.0, Size::SMALLEST.1,
+        Size::SMALLEST.0 * size.dpi, Size::SMALLEST.1 * size.dpi
+    )]
+    Small { size: Size },
     #[error("{path}: {source}")]
     Io { path: PathBuf, source: std::io::Error },
     #[error("{path}: found ending {found:?}, expected one of {}", endings())]

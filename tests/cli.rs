@@ -231,6 +231,26 @@ fn usage_errors_have_their_own_code() {
 }
 
 #[test]
+fn a_picture_too_small_to_read_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    finished(&Store::open(folder.path()).expect("a store"), "symlora", 0, 0.2);
+    let path = folder.path().join("f.png");
+    let out = path.to_str().expect("a path");
+    fn sized<'a>(out: &'a str, size: &[&'a str]) -> Vec<&'a str> {
+        [&["figure1", "--out", out], size].concat()
+    }
+    for size in [&["--width", "449", "--height", "300"][..], &["--width", "450", "--height", "299"], &["--dpi", "601"]]
+    {
+        let (code, text) = failure(folder.path(), &sized(out, size));
+        assert!(code == 2 && text.contains("expected at least 3 x 2 inches"), "{text}");
+        assert!(!path.exists(), "{size:?} was written");
+    }
+    let (_, text) = failure(folder.path(), &sized(out, &["--width", "300"]));
+    assert!(text.contains("found 300 x 1100 pixels at 150 dots per inch, which is 2.00 x 7.33 inches"), "{text}");
+    eigenscope(folder.path()).args(sized(out, &["--width", "450", "--height", "300"])).assert().success();
+}
+
+#[test]
 fn a_reader_that_goes_early_is_no_failure() {
     let runs = tempfile::tempdir().expect("a folder");
     let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_eigenscope"))

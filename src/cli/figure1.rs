@@ -57,12 +57,13 @@ impl Subcommand for Figure1 {
     fn run(&self, matches: &ArgMatches, globals: &Globals) -> anyhow::Result<Answer> {
         let path = matches.get_one::<PathBuf>("out").context("no --out")?;
         export::format_of(path)?;
+        let size = size::of(matches)?;
         let store = Store::open(&globals.runs)?;
         let norms = store.reader()?.run_norms()?;
         let figure = chart::find("figure1")
             .context("no such chart")?
             .figure(&chart::Subject::Norms(&norms), &options(matches))?;
-        export::write(&figure, &size::of(matches), path)?;
+        export::write(&figure, &size, path)?;
         eprintln!("wrote {}: {}", path.display(), figure.caption);
         if globals.json {
             print_json(&json!({ "file": path, "caption": figure.caption }))?;

@@ -115,8 +115,9 @@ impl Subcommand for Runs {
                     matches.get_one::<String>("chart").and_then(|id| chart::find(id)).context("no such chart")?;
                 let path = matches.get_one::<PathBuf>("out").context("no --out")?;
                 export::format_of(path)?;
+                let size = size::of(matches)?;
                 let figure = chart.figure(&chart::Subject::Run(&detail), &ChartOptions::default())?;
-                export::write(&figure, &size::of(matches), path)?;
+                export::write(&figure, &size, path)?;
                 eprintln!("wrote {}", path.display());
                 if globals.json {
                     print_json(&json!({ "file": path, "caption": figure.caption }))?;

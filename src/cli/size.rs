@@ -1,6 +1,6 @@
 //! Flags for the size of an exported figure.
 
-use crate::export::Size;
+use crate::export::{ExportError, Size};
 use clap::{Arg, ArgMatches, Command, value_parser};
 
 /// Adds `--width`, `--height` (pixels) and `--dpi` to a command.
@@ -15,17 +15,18 @@ pub fn flags(command: Command) -> Command {
             .help(help)
     };
     command
-        .arg(flag("width", default.width, "width in pixels"))
-        .arg(flag("height", default.height, "height in pixels"))
+        .arg(flag("width", default.width, "width in pixels, 3 inches at least"))
+        .arg(flag("height", default.height, "height in pixels, 2 inches at least"))
         .arg(flag("dpi", default.dpi, "dots per inch: text and lines scale with it"))
 }
 
-pub fn of(matches: &ArgMatches) -> Size {
+pub fn of(matches: &ArgMatches) -> Result<Size, ExportError> {
     let default = Size::default();
     let number = |name: &str, default: u32| matches.get_one::<u32>(name).copied().unwrap_or(default);
-    Size {
+    let size = Size {
         width: number("width", default.width),
         height: number("height", default.height),
         dpi: number("dpi", default.dpi),
-    }
+    };
+    size.check()
 }
