@@ -55,7 +55,11 @@ fn x_axis(panel: &Panel, plot: Rect, buf: &mut Buffer, theme: &Theme) {
 }
 
 fn canvas(panel: &Panel, plot: Rect, buf: &mut Buffer, theme: &Theme) {
-    let ink = |index: usize, pale: f64| faded(theme, index, pale);
+    let ink = |index: usize, pale: f64| -> Color {
+        let (r, g, b) = paler(series(index), 0.2);
+        let fade = |c: u8| (f64::from(c) * (1.0 - pale)) as u8;
+        theme.colour((fade(r), fade(g), fade(b))).unwrap_or(Color::Reset)
+    };
     let marker = if theme.colours == Colours::None { Marker::Dot } else { Marker::Braille };
     let at = |x: f64, y: f64| Some((panel.x.range.share(x)?, panel.y.range.share(y)?));
     let bounds = [0.0, 1.0];
@@ -101,21 +105,15 @@ fn canvas(panel: &Panel, plot: Rect, buf: &mut Buffer, theme: &Theme) {
         .render(plot, buf);
 }
 
-/// A series' colour, darker by the share `pale`.
-fn faded(theme: &Theme, index: usize, pale: f64) -> Color {
-    let (r, g, b) = paler(series(index), 0.2);
-    let fade = |c: u8| (f64::from(c) * (1.0 - pale)) as u8;
-    theme.colour((fade(r), fade(g), fade(b))).unwrap_or(Color::Reset)
-}
-
 /// Names of the marks in the corner where the least is drawn.
 fn legend(panel: &Panel, plot: Rect, buf: &mut Buffer, theme: &Theme) {
     let names: Vec<(String, Style)> = panel
         .marks
         .iter()
         .filter_map(|mark| match mark {
-            Mark::Line { label, colour, stroke: Stroke::Raw, .. } if !label.is_empty() => {
-                Some((format!("─ {label}"), Style::new().fg(faded(theme, *colour, PALE))))
+            Mark::Line { label, stroke: Stroke::Raw, .. } if !label.is_empty() => {
+                // In its own dark colour the name could hardly be read.
+                Some((format!("─ {label}"), theme.faint()))
             }
             Mark::Line { label, colour, .. } | Mark::Marker { label, colour, .. } if !label.is_empty() => {
                 Some((format!("─ {label}"), theme.series(*colour)))
