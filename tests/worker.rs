@@ -15,6 +15,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// Longest wait for a worker, which has nothing to train here.
@@ -103,4 +104,32 @@ fn a_panic_fails_its_run_only_and_says_why() {
     assert_eq!(statuses(&ended(&store.reader().expect("a reader"), &ids[1..2])), [failed]);
     let screen = shown(&store, engine, folder.path(), "r0003");
     assert!(screen.contains("failed") && screen.contains("the worker panicked: row 3 of 8"), "{screen}");
+}
+
+/// Ends once runs of three devices are under way at one time, and fails where they never are.
+fn together(_: &Job, _: &(dyn Fn() -> Signal + Sync), _: &mut (dyn Sink + Send)) -> Result<Outcome, JobError> {
+    static UNDER_WAY: AtomicUsize = AtomicUsize::new(0);
+    UNDER_WAY.fetch_add(1, Ordering::SeqCst);
+    let start = Instant::now();
+    while UNDER_WAY.load(Ordering::SeqCst) < 3 {
+        if start.elapsed() > PATIENCE {
+            return Err(JobError::Threads("the other devices stood still".into()));
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Ok(Outcome::Done)
+}
+
+#[test]
+fn each_device_trains_a_run_of_its_own_at_the_same_time() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(folder.path()).expect("a store");
+    let devices = ["cpu", "cuda:0", "cuda:1"].map(String::from);
+    let on = |device: &String| RunSpec { device: device.clone(), ..RunSpec::default() };
+    let specs: Vec<RunSpec> = devices.iter().map(on).collect();
+    let ids = store.handle().create(&specs).expect("queued");
+    let engine = Engine::start(store.handle(), &devices, together).expect("workers");
+    let runs = ended(&store.reader().expect("a reader"), &ids);
+    assert_eq!(statuses(&runs), [Status::Done; 3], "{:?}", runs.iter().map(|r| &r.summary.cause).collect::<Vec<_>>());
+    drop(engine);
 }
