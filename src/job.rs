@@ -227,7 +227,7 @@ fn facts(
         layers: config.num_hidden_layers as u32,
         environment: [
             ("version", env!("CARGO_PKG_VERSION").to_string()),
-            ("device", spec.device.clone()),
+            ("device", device::name(spec)),
             ("threads", threads.to_string()),
             ("backend", backend.name().into()),
             ("os", format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)),

@@ -18,6 +18,13 @@ pub fn devices() -> Vec<String> {
     [CPU.to_string()].into_iter().chain(cards.into_iter().map(|c| c.id)).collect()
 }
 
+/// The device of `spec` with the card's name, such as `cuda:0 (NVIDIA H100 80GB HBM3)`.
+pub fn name(spec: &RunSpec) -> String {
+    let cards = if spec.device == CPU { Vec::new() } else { cuda::cards().unwrap_or_default() };
+    let card = cards.into_iter().find(|c| c.id == spec.device);
+    card.map_or_else(|| spec.device.clone(), |card| format!("{} ({})", card.id, card.name))
+}
+
 /// Whether `spec` names a device that is here, and a precision and method that it has.
 pub fn check(spec: &RunSpec) -> Result<(), JobError> {
     let method = adapter::find(&spec.method)?;
