@@ -14,12 +14,15 @@ mod kernels;
 mod layer;
 mod matmul;
 pub mod meter;
+mod precision;
 mod projection;
 mod room;
+mod trained;
 mod weights;
 
 pub use device::{Card, cards, check, ordinal};
 pub use error::CudaError;
+pub use precision::Precision;
 
 use crate::adapter::{self, Form, Method};
 use crate::data::Batch;
@@ -28,7 +31,7 @@ use crate::model::encoder::{self, Dropout};
 use crate::model::{Checkpoint, Config};
 use crate::spec::RunSpec;
 use crate::train::norms::Frozen;
-use crate::train::optim::{self, Segment};
+use crate::train::optim;
 use crate::train::parameters::Parameters;
 use crate::train::{Backend, BackendError, NamedTensor, Parameter, Part, State, StepReport};
 use batch::{Bucket, Packed, Step};
@@ -41,45 +44,8 @@ use matmul::Products;
 use projection::{Matrix, Partials, Tools, slabs};
 use room::{LayerRoom, Room, Sizes};
 use std::collections::HashMap;
+use trained::{BLOCKS, Trained};
 use weights::Embedding;
-
-/// What activations and frozen weights are stored in, and what their products are computed in; sums are f32 throughout.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Precision {
-    /// Multiplied as three TF32 products, see kernels/split.cu.
-    F32 = 0,
-    /// Stored in f32, multiplied in TF32.
-    Tf32 = 1,
-    /// Trained values stay f32.
-    Bf16 = 2,
-}
-
-impl Precision {
-    /// The precision with this id.
-    pub fn find(id: &str) -> Option<Self> {
-        match id {
-            "f32" => Some(Self::F32),
-            "tf32" => Some(Self::Tf32),
-            "bf16" => Some(Self::Bf16),
-            _ => None,
-        }
-    }
-
-    fn bytes(self) -> usize {
-        if self == Self::Bf16 { 2 } else { 4 }
-    }
-
-    fn engine(self) -> &'static str {
-        match self {
-            Self::F32 => "cuda f32",
-            Self::Tf32 => "cuda tf32",
-            Self::Bf16 => "cuda bf16",
-        }
-    }
-}
-
-/// Blocks that sum squares of gradients.
-const BLOCKS: usize = 264;
 
 /// A classifier in training on one GPU.
 pub struct Cuda {
@@ -113,21 +79,6 @@ pub struct Cuda {
     kernels: Kernels,
     products: Products,
     gpu: Gpu,
-}
-
-/// All that training changes, on the device.
-struct Trained {
-    /// f32, as all here but the flags of decay.
-    values: Memory,
-    gradients: Memory,
-    first: Memory,
-    second: Memory,
-    /// One byte a value: weight decay applies.
-    decays: Memory,
-    /// f64 sums of squares of each block.
-    squares: Memory,
-    /// Norm and loss.
-    report: Memory,
 }
 
 impl Cuda {
@@ -405,25 +356,6 @@ impl Cuda {
         let mut now = self.parameters.clone();
         now.values = self.gpu.read(self.trained.values.at(0), self.sizes.values)?;
         Ok(now)
-    }
-}
-
-impl Trained {
-    fn new(gpu: &Gpu, parameters: &Parameters<f32>) -> Result<Self, CudaError> {
-        let len = parameters.values.len();
-        let mut decays = vec![0u8; len];
-        for Segment { range, decay } in parameters.segments() {
-            decays[range].fill(u8::from(decay));
-        }
-        Ok(Self {
-            values: gpu.copy_of(&parameters.values)?,
-            gradients: gpu.zeros(4 * len)?,
-            first: gpu.zeros(4 * len)?,
-            second: gpu.zeros(4 * len)?,
-            decays: gpu.copy_of(&decays)?,
-            squares: gpu.zeros(8 * BLOCKS)?,
-            report: gpu.zeros(8)?,
-        })
     }
 }
 
