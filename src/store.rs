@@ -15,13 +15,15 @@ use crate::event::{Control, RunEvent, RunId};
 use crate::spec::RunSpec;
 use crossbeam::channel::{Sender, bounded};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use thiserror::Error;
 
 /// The database's name in the runs folder.
 pub const DATABASE: &str = "eigenscope.db";
+/// Stores that this process has opened.
+static OPENINGS: AtomicU64 = AtomicU64::new(0);
 /// Events that may wait for the writer before a sender is held back.
 const BACKLOG: usize = 4_096;
 
@@ -80,7 +82,9 @@ impl Store {
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         let folder = |source| StoreError::Folder { path: dir.into(), source };
         std::fs::create_dir_all(dir).map_err(folder)?;
-        let probe = dir.join(format!(".probe-{}", std::process::id()));
+        // A name of its own for each opening: another one must not remove it first.
+        let opening = OPENINGS.fetch_add(1, Ordering::SeqCst);
+        let probe = dir.join(format!(".probe-{}-{opening}", std::process::id()));
         std::fs::write(&probe, b"").and_then(|()| std::fs::remove_file(&probe)).map_err(folder)?;
         let mut connection = schema::open(&dir.join(DATABASE))?;
         queue::mark_interrupted(&mut connection, dir)?;

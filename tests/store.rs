@@ -324,6 +324,25 @@ fn a_newer_schema_is_refused_and_left_as_it_is() {
 }
 
 #[test]
+fn a_new_folder_can_be_opened_by_many_at_once() {
+    for _ in 0..20 {
+        let dir = tempfile::tempdir().expect("a folder");
+        let together = std::sync::Barrier::new(8);
+        std::thread::scope(|scope| {
+            let open = || {
+                together.wait();
+                Store::open(dir.path()).map(|store| one_run(&store))
+            };
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
+            for thread in threads {
+                thread.join().expect("no panic").expect("a store");
+            }
+        });
+        assert_eq!(Reader::open(dir.path()).expect("a reader").list().expect("runs").len(), 8);
+    }
+}
+
+#[test]
 fn an_unwritable_folder_is_named() {
     let dir = tempfile::tempdir().expect("a folder");
     let file = dir.path().join("file");

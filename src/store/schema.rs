@@ -1,14 +1,16 @@
 //! Opening and migrating the database. Migrations are only ever appended.
 
 use super::StoreError;
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Step n brings user_version from n to n + 1.
 const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
 /// How long a lock of another program is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Pause before something refused is tried again.
+const RETRY: Duration = Duration::from_millis(5);
 
 /// Opens for writing and brings the schema up to date.
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
@@ -20,7 +22,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     }
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(PATIENCE)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    to_wal(&connection)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
@@ -32,6 +34,20 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     transaction.pragma_update(None, "user_version", MIGRATIONS.len() as i64)?;
     transaction.commit()?;
     Ok(connection)
+}
+
+/// Switches to the write-ahead log. SQLite's own patience does not hold for this change: where two programs make the
+/// database at once, one is refused without waiting.
+fn to_wal(connection: &Connection) -> Result<(), StoreError> {
+    let start = Instant::now();
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && start.elapsed() < PATIENCE => {
+                std::thread::sleep(RETRY);
+            }
+            switched => return Ok(switched?),
+        }
+    }
 }
 
 /// Opens for reading; the database must exist.
