@@ -29,7 +29,8 @@ pub struct Engine {
     active: Active,
     closing: Arc<AtomicBool>,
     wake: Vec<Sender<()>>,
-    workers: Vec<JoinHandle<()>>,
+    /// Device and thread.
+    workers: Vec<(String, JoinHandle<()>)>,
 }
 
 impl Engine {
@@ -69,7 +70,8 @@ impl Engine {
                 woken,
             };
             let name = format!("train-{device}");
-            engine.workers.push(std::thread::Builder::new().name(name).spawn(move || worker.run())?);
+            let thread = std::thread::Builder::new().name(name).spawn(move || worker.run())?;
+            engine.workers.push((device.clone(), thread));
             engine.wake.push(wake);
         }
         Ok(engine)
@@ -100,6 +102,11 @@ impl Engine {
         self.active.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }
 
+    /// Devices whose worker has ended because nothing can be trained on them any more.
+    pub fn lost(&self) -> Vec<&str> {
+        self.workers.iter().filter(|(_, thread)| thread.is_finished()).map(|(device, _)| device.as_str()).collect()
+    }
+
     /// Stops and saves every run of this process and waits for it.
     pub fn close(&mut self) {
         self.closing.store(true, Ordering::SeqCst);
@@ -107,7 +114,7 @@ impl Engine {
             signals.set(Control::Stop);
         }
         self.wake.clear();
-        for worker in self.workers.drain(..) {
+        for (_, worker) in self.workers.drain(..) {
             if worker.join().is_err() {
                 tracing::error!("a worker thread panicked outside a run");
             }

@@ -59,7 +59,18 @@ impl From<CheckpointError> for JobError {
 impl JobError {
     /// What was given is at fault, not the run.
     pub fn is_input(&self) -> bool {
-        !matches!(self, Self::Threads(_) | Self::Train(TrainError::Diverged { .. } | TrainError::Sink(_)))
+        use TrainError::{Backend, Diverged, Sink};
+        !matches!(self, Self::Threads(_) | Self::Train(Diverged { .. } | Sink(_) | Backend(BackendError::Device(_))))
+    }
+
+    /// The device can train nothing more in this process.
+    pub fn loses_device(&self) -> bool {
+        match self {
+            Self::Train(TrainError::Backend(BackendError::Device(error))) => {
+                matches!(error.downcast_ref(), Some(crate::cuda::CudaError::Lost { .. }))
+            }
+            _ => false,
+        }
     }
 
     /// The field of the spec that is at fault, where one is.

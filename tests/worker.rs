@@ -2,6 +2,7 @@
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use eigenscope::app::AppPort;
+use eigenscope::cuda::CudaError;
 use eigenscope::engine::Engine;
 use eigenscope::event::{Level, RunId, Status};
 use eigenscope::job::{Job, JobError};
@@ -9,7 +10,7 @@ use eigenscope::record::RunDetail;
 use eigenscope::spec::{RunSpec, SpecError};
 use eigenscope::store::{Reader, Store};
 use eigenscope::train::fit::Sink;
-use eigenscope::train::{Outcome, Signal};
+use eigenscope::train::{BackendError, Outcome, Signal};
 use eigenscope::ui::{Choices, Colours, Ui};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -132,4 +133,32 @@ fn each_device_trains_a_run_of_its_own_at_the_same_time() {
     let runs = ended(&store.reader().expect("a reader"), &ids);
     assert_eq!(statuses(&runs), [Status::Done; 3], "{:?}", runs.iter().map(|r| &r.summary.cause).collect::<Vec<_>>());
     drop(engine);
+}
+
+/// As a GPU does after an illegal access: every call fails from then on.
+fn losing(job: &Job, _: &(dyn Fn() -> Signal + Sync), _: &mut (dyn Sink + Send)) -> Result<Outcome, JobError> {
+    let code = cudarc::driver::sys::CUresult::CUDA_ERROR_ILLEGAL_ADDRESS;
+    let lost = CudaError::driver("a step")(cudarc::driver::DriverError(code));
+    if job.spec.device == "cpu" { Ok(Outcome::Done) } else { Err(BackendError::from(lost).into()) }
+}
+
+#[test]
+fn a_lost_device_fails_its_run_and_leaves_the_others_queued() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(folder.path()).expect("a store");
+    let devices = ["cpu", "cuda:0"].map(String::from);
+    let on = |device: &str| RunSpec { device: device.into(), ..RunSpec::default() };
+    let ids = store.handle().create(&["cuda:0", "cuda:0", "cpu"].map(on)).expect("queued");
+    let engine = Engine::start(store.handle(), &devices, losing).expect("workers");
+    let start = Instant::now();
+    while engine.lost() != ["cuda:0"] {
+        assert!(start.elapsed() < PATIENCE, "the worker of a lost device goes on");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let reader = store.reader().expect("a reader");
+    let runs = ended(&reader, &[ids[0].clone(), ids[2].clone()]);
+    assert_eq!(statuses(&runs), [Status::Failed, Status::Done]);
+    let cause = runs[0].summary.cause.as_deref().unwrap_or_default();
+    assert!(cause.contains("lost") && cause.contains("start the program again"), "{cause}");
+    assert_eq!(reader.summary(&ids[1]).expect("read").expect("a run").status, Status::Queued);
 }

@@ -43,6 +43,11 @@ pub fn resume(globals: &Globals, store: &Store, runs: &[RunSummary]) -> anyhow::
     work_and_tell(globals, store, &ids)
 }
 
+/// Whether a run is queued for a device that is not lost.
+fn waits(run: &RunSummary, lost: &[&str]) -> bool {
+    run.status == Status::Queued && !lost.contains(&run.spec.device.as_str())
+}
+
 /// Trains the queued runs `ids`; with `--json` prints how they ended.
 fn work_and_tell(globals: &Globals, store: &Store, ids: &[RunId]) -> anyhow::Result<u8> {
     let code = work(store, ids)?;
@@ -87,6 +92,11 @@ pub fn work(store: &Store, ids: &[RunId]) -> anyhow::Result<u8> {
         if summaries.iter().all(|s| !s.status.is_live() && s.status != Status::Queued) {
             let failed = summaries.iter().any(|s| s.status != Status::Done);
             return Ok(if failed { code::FAILED } else { code::OK });
+        }
+        let lost = engine.lost();
+        if summaries.iter().all(|s| !s.status.is_live() && !waits(s, &lost)) {
+            eprintln!("{} is lost: what is queued for it needs another program", lost.join(", "));
+            return Ok(code::FAILED);
         }
         if asked_to_end.load(Ordering::SeqCst) {
             eprintln!("stopping: saving what is running");

@@ -12,14 +12,14 @@ pub enum CudaError {
     Library { library: &'static str, remedy: &'static str },
     #[error("device: found {found:?}, expected {expected}")]
     Device { found: String, expected: String },
-    #[error("{what}: {source}")]
-    Driver { what: &'static str, source: DriverError },
+    #[error("{what}: {code:?}")]
+    Driver { what: &'static str, code: CUresult },
     #[error(
         "out of GPU memory: {wanted} MiB more are needed, {free} of {total} MiB are free; a smaller batch_size or max_length needs less, and so does precision bf16"
     )]
     OutOfMemory { wanted: usize, free: usize, total: usize },
-    #[error("the GPU is lost to this process ({source}): its other runs fail too; start the program again")]
-    Lost { source: DriverError },
+    #[error("the GPU is lost to this process ({code:?}): what is queued for it waits; start the program again")]
+    Lost { code: CUresult },
     #[error("matrix product {shape}: {source}")]
     Product { shape: String, source: CublasError },
     #[error("the kernels cannot be compiled: {0}")]
@@ -33,7 +33,7 @@ pub enum CudaError {
 impl CudaError {
     /// Failed while doing `what`. Errors after which a context is unusable are told as a lost device.
     pub fn driver(what: &'static str) -> impl FnOnce(DriverError) -> Self {
-        move |source| match source.0 {
+        move |DriverError(code)| match code {
             CUresult::CUDA_ERROR_ILLEGAL_ADDRESS
             | CUresult::CUDA_ERROR_MISALIGNED_ADDRESS
             | CUresult::CUDA_ERROR_LAUNCH_FAILED
@@ -42,8 +42,8 @@ impl CudaError {
             | CUresult::CUDA_ERROR_ECC_UNCORRECTABLE
             | CUresult::CUDA_ERROR_NVLINK_UNCORRECTABLE
             | CUresult::CUDA_ERROR_DEVICE_UNAVAILABLE
-            | CUresult::CUDA_ERROR_CONTEXT_IS_DESTROYED => Self::Lost { source },
-            _ => Self::Driver { what, source },
+            | CUresult::CUDA_ERROR_CONTEXT_IS_DESTROYED => Self::Lost { code },
+            _ => Self::Driver { what, code },
         }
     }
 

@@ -49,8 +49,12 @@ impl Worker {
         while !self.closing.load(Ordering::SeqCst) {
             match self.store.claim(&self.device, self.only.as_deref()) {
                 Ok(Some(claim)) => {
-                    self.train(claim);
-                    continue;
+                    if self.train(&claim) {
+                        continue;
+                    }
+                    // Every other run would fail at once: they stay queued for a program with a sound device.
+                    tracing::error!("{} is lost: its worker ends", self.device);
+                    return;
                 }
                 Ok(None) => {}
                 Err(error) => tracing::error!("cannot take a queued run: {error}"),
@@ -61,7 +65,8 @@ impl Worker {
         }
     }
 
-    fn train(&self, claim: Claim) {
+    /// Trains a run and says how it ended; false where the device can train no other.
+    fn train(&self, claim: &Claim) -> bool {
         let signals = Arc::new(Signals::default());
         self.active.lock().unwrap_or_else(PoisonError::into_inner).insert(claim.id.clone(), signals.clone());
         // A close that came between the claim and the insertion has not seen this run.
@@ -83,6 +88,7 @@ impl Worker {
         let job = Job { spec: &claim.spec, folder: &folder, resume: claim.resume };
         let mut sink = StoreSink { store: &self.store, id: &claim.id };
         let outcome = catch_unwind(AssertUnwindSafe(|| (self.execute)(&job, &signal, &mut sink)));
+        let lost = matches!(&outcome, Ok(Err(error)) if error.loses_device());
         let (status, cause) = match outcome {
             Ok(Ok(Outcome::Done)) => (Status::Done, None),
             Ok(Ok(Outcome::Stopped)) => (Status::Stopped, None),
@@ -97,6 +103,7 @@ impl Worker {
             tracing::error!("run {}: its end could not be written: {error}", claim.id);
         }
         self.active.lock().unwrap_or_else(PoisonError::into_inner).remove(&claim.id);
+        !lost
     }
 }
 
