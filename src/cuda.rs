@@ -97,7 +97,7 @@ impl Cuda {
     ) -> Result<Self, BackendError> {
         let method = adapter::find(&spec.method)?;
         let form: Form = method.form().ok_or_else(|| BackendError::NoForm(method.id()))?;
-        let precision = Precision::find(&spec.precision).unwrap_or(Precision::F32);
+        let precision = Precision::find(&spec.precision).ok_or_else(|| CudaError::Precision(spec.precision.clone()))?;
         let config = checkpoint.config.clone();
         room::check(&config, spec.rank, precision.bytes())?;
         let gpu = Gpu::open(&spec.device)?;

@@ -127,6 +127,14 @@ fn a_device_that_is_not_here_is_refused_by_name() {
 }
 
 #[test]
+fn a_precision_that_is_none_is_refused_by_name() {
+    let case = case(0);
+    let spec = RunSpec { device: "cuda:0".into(), precision: "f16".into(), ..spec(&case) };
+    let error = Cuda::new(&checkpoint(&case), &spec, case.outputs, case.regression).err().expect("refused").to_string();
+    assert!(error.contains("precision") && error.contains("f16"), "{error}");
+}
+
+#[test]
 fn sizes_that_the_kernels_cannot_take_are_refused_by_field() {
     let case = Case { wide: 129, ..case(0) };
     let spec = RunSpec { device: "cuda:0".into(), ..spec(&case) };

@@ -26,6 +26,12 @@ pub enum CudaError {
     Kernels(String),
     #[error("{field}: found {found}, expected {expected}, which the CUDA kernels are written for")]
     Size { field: &'static str, found: usize, expected: &'static str },
+    #[error("precision: found {0:?}, expected f32, tf32 or bf16")]
+    Precision(String),
+    #[error(
+        "the attention kernels need {needed} KiB of shared memory for heads of this size, this GPU gives {given}: precision bf16 needs less"
+    )]
+    Shared { needed: usize, given: usize },
     #[error("{path}: {source}")]
     File { path: std::path::PathBuf, source: std::io::Error },
 }

@@ -212,6 +212,9 @@ impl Drop for Module {
     }
 }
 
+/// Most shared memory that a kernel has beside what it is launched with.
+const STATIC_SHARED: usize = 4 << 10;
+
 /// Threads and shared memory of a launch.
 #[derive(Clone, Copy)]
 pub struct Grid {
@@ -233,8 +236,13 @@ impl Grid {
 }
 
 impl Gpu {
-    /// Lets a kernel use more shared memory than every card gives.
+    /// Lets a kernel use more shared memory than every card gives; an error where this one has not so much.
     pub fn allow_shared(&self, kernel: Kernel, bytes: usize) -> Result<(), CudaError> {
+        let most = sys::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN;
+        let given = self.context.attribute(most).map_err(CudaError::driver("asking for shared memory"))? as usize;
+        if bytes + STATIC_SHARED > given {
+            return Err(CudaError::Shared { needed: (bytes + STATIC_SHARED).div_ceil(1024), given: given / 1024 });
+        }
         let attribute = sys::CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
         // SAFETY: a kernel of a loaded module.
         unsafe { result::function::set_function_attribute(kernel.0, attribute, bytes as i32) }

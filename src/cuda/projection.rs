@@ -80,7 +80,7 @@ pub struct Matrix {
 
 /// Number of slabs that the gradients of a batch of `tokens` tokens are summed in.
 pub fn slabs(tokens: usize) -> usize {
-    tokens.div_ceil(TILE_OF_SLAB).clamp(1, SLABS)
+    tokens.div_ceil(STEP_OF_SLABS).clamp(1, SLABS)
 }
 
 /// Where partial gradients go: `slabs` sets `stride` values apart.
@@ -100,8 +100,8 @@ pub struct Count {
     pub only_first: bool,
 }
 
-/// Tokens that `adapter_gradients` takes at a time.
-const TILE_OF_SLAB: usize = 128;
+/// A slab has a multiple of this many tokens.
+const STEP_OF_SLABS: usize = 128;
 
 struct Place {
     range: Range<usize>,
@@ -118,7 +118,7 @@ struct Adapted {
     u_rows: Memory,
 }
 
-struct Matrix0 {
+struct Linear {
     bias: Memory,
     adapted: Option<Adapted>,
 }
@@ -146,7 +146,7 @@ pub struct Projection {
     scaling: f32,
     tied: bool,
     size: usize,
-    matrices: Vec<Matrix0>,
+    matrices: Vec<Linear>,
     /// [width, n]: every W0, then every V^T.
     stacked: Memory,
     /// The same with c.W0 for the way back, where the form has a c.
@@ -242,7 +242,7 @@ impl Projection {
             };
             width += adapted.as_ref().map_or(0, |_| rank);
             let bias = floats(gpu, weights, &format!("{path}.bias"), n)?;
-            matrices.push(Matrix0 { bias, adapted });
+            matrices.push(Linear { bias, adapted });
         }
         // Rows of the product begin at multiples of 16 bytes; the rows of weights that this takes stay 0.
         let width = width.next_multiple_of(8);
@@ -278,7 +278,7 @@ impl Projection {
     pub fn descriptions(&self, values: u64) -> Vec<Matrix> {
         let value = |range: &Range<usize>| values + 4 * range.start as u64;
         let row = |memory: &Memory, row: usize| memory.at(row * self.n * self.size);
-        let one = |(i, m): (usize, &Matrix0)| {
+        let one = |(i, m): (usize, &Linear)| {
             let a = m.adapted.as_ref()?;
             let scaled = self.scaled.as_ref().filter(|_| a.c.is_some());
             Some(Matrix {
@@ -383,7 +383,7 @@ impl Projection {
                 grid,
                 &mut params![step, only_first, z, dz, width, capacity, scaling, parts, inner],
             )?;
-            let slab = tokens.div_ceil(partials.slabs).next_multiple_of(TILE_OF_SLAB) as i32;
+            let slab = tokens.div_ceil(partials.slabs).next_multiple_of(STEP_OF_SLABS) as i32;
             let blocks = [self.n.div_ceil(GRAD_COLUMNS), partials.slabs, 2 * count];
             let (to, stride) = (partials.at, partials.stride as i32);
             gpu.launch(
@@ -406,7 +406,7 @@ impl Projection {
     }
 }
 
-fn has_c(matrix: &Matrix0) -> bool {
+fn has_c(matrix: &Linear) -> bool {
     matrix.adapted.as_ref().is_some_and(|a| a.c.is_some())
 }
 
