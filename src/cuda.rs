@@ -4,6 +4,7 @@
 
 #![expect(unsafe_code, reason = "calls of the CUDA driver and its libraries, each with its reason")]
 
+mod attention;
 mod batch;
 mod cache;
 mod device;
@@ -34,6 +35,7 @@ use crate::train::norms::Frozen;
 use crate::train::optim;
 use crate::train::parameters::Parameters;
 use crate::train::{Backend, BackendError, NamedTensor, Parameter, Part, State, StepReport};
+use attention::Attention;
 use batch::{Bucket, Packed, Step};
 use device::{Gpu, Memory, Pinned};
 use graph::Graph;
@@ -69,14 +71,15 @@ pub struct Cuda {
     trained: Trained,
     /// Number of adapted matrices, and their descriptions on the device.
     adapters: (usize, Memory),
-    graphs: HashMap<Bucket, Graph>,
-    update: Option<Graph>,
+    /// Recorded steps, without and with the update.
+    graphs: HashMap<(Bucket, bool), Graph>,
     room: Room,
     /// The batch on its way to the device.
     outbox: Pinned,
     /// The report on its way back.
     inbox: Pinned,
     kernels: Kernels,
+    attention: Attention,
     products: Products,
     gpu: Gpu,
 }
@@ -103,10 +106,8 @@ impl Cuda {
         let gpu = Gpu::open(&spec.device)?;
         let products = Products::new(&gpu, precision)?;
         let kernels = Kernels::load(&gpu, &config, precision, spec.rank, outputs)?;
-        let head = config.hidden_size / config.num_attention_heads;
-        let [forward, backward] = Layer::shared(head, precision.bytes());
-        gpu.allow_shared(kernels.attention_forward, forward)?;
-        gpu.allow_shared(kernels.attention_backward, backward)?;
+        let heads = config.num_attention_heads;
+        let attention = Attention::new(&gpu, &kernels, heads, config.hidden_size / heads, precision.bytes())?;
         let parameters = Parameters::<f32>::new(checkpoint, spec, method, outputs)?;
         let layers = (0..config.num_hidden_layers)
             .map(|i| Layer::new(&gpu, precision, checkpoint, i, &form, spec.scaling(), &parameters))
@@ -153,12 +154,12 @@ impl Cuda {
             adapters: (descriptions.len(), gpu.copy_of(&descriptions)?),
             parameters,
             graphs: HashMap::new(),
-            update: None,
             outbox: Pinned::new(&gpu, room.bucket.places().end)?,
             room,
             inbox: Pinned::new(&gpu, 2)?,
             config,
             kernels,
+            attention,
             products,
             gpu,
         };
@@ -188,7 +189,6 @@ impl Cuda {
         let bucket = self.room.bucket.with(&bucket);
         self.gpu.wait()?;
         self.graphs.clear();
-        self.update = None;
         self.outbox = Pinned::new(&self.gpu, bucket.places().end)?;
         // The old room goes before the new one is asked for: both may not fit.
         self.room.release();
@@ -196,8 +196,8 @@ impl Cuda {
         Ok(())
     }
 
-    /// Sends a batch; returns its bucket.
-    fn send(&mut self, batch: &Batch, step: u64, lr: f64) -> Result<Bucket, BackendError> {
+    /// Makes a batch ready to be sent; returns its bucket.
+    fn load_outbox(&mut self, batch: &Batch, step: u64, lr: f64) -> Result<Bucket, BackendError> {
         self.gpu.bind()?;
         encoder::check(&self.config, batch)?;
         let packed = Packed::new(&self.config, batch, self.sizes.outputs, self.regression)?;
@@ -209,9 +209,12 @@ impl Cuda {
         let words = self.outbox.words();
         step.write(words);
         packed.write(words);
-        let to = self.room.batch;
-        self.outbox.send(&self.gpu, to, bucket.places().end)?;
         Ok(bucket)
+    }
+
+    /// Sends the batch that is ready.
+    fn send(&self, bucket: Bucket) -> Result<(), CudaError> {
+        self.outbox.send(&self.gpu, self.room.batch, bucket.places().end)
     }
 
     fn pass<'a>(&'a self, bucket: Bucket, index: usize, dropout: Option<&'a Dropout>) -> Pass<'a> {
@@ -220,6 +223,7 @@ impl Cuda {
             gpu: &self.gpu,
             kernels: &self.kernels,
             products: &self.products,
+            attention: &self.attention,
             split: room.split,
             step: room.batch,
             values: self.trained.values.at(0),
@@ -312,27 +316,32 @@ impl Cuda {
         self.refresh()
     }
 
-    /// Asks for loss and gradients of the batch that was sent.
-    fn launch_train(&mut self, bucket: Bucket) -> Result<(), CudaError> {
-        if !self.graphs.contains_key(&bucket) {
+    /// All of a step on the batch that is ready, with or without the update: one launch that also brings batch and report.
+    fn run(&mut self, bucket: Bucket, updates: bool) -> Result<StepReport, CudaError> {
+        if !self.graphs.contains_key(&(bucket, updates)) {
             // Once outside a graph: matrix products of new shapes are timed.
+            self.send(bucket)?;
             self.train(bucket)?;
-            let graph = Graph::record(&self.gpu, || self.train(bucket))?;
-            self.graphs.insert(bucket, graph);
+            let graph = Graph::record(&self.gpu, || {
+                self.send(bucket)?;
+                self.train(bucket)?;
+                if updates {
+                    self.adamw()?;
+                }
+                self.fetch_report()
+            })?;
+            self.graphs.insert((bucket, updates), graph);
         }
-        self.graphs[&bucket].launch(&self.gpu)
+        self.graphs[&(bucket, updates)].launch(&self.gpu)?;
+        self.report()
     }
 
-    fn launch_update(&mut self) -> Result<(), CudaError> {
-        if self.update.is_none() {
-            self.update = Some(Graph::record(&self.gpu, || self.adamw())?);
-        }
-        self.update.as_ref().map_or(Ok(()), |graph| graph.launch(&self.gpu))
+    fn fetch_report(&self) -> Result<(), CudaError> {
+        self.inbox.receive(&self.gpu, self.trained.report.at(0), 2)
     }
 
-    /// Norm and loss of the last batch.
+    /// Norm and loss of the last batch, once they are fetched.
     fn report(&mut self) -> Result<StepReport, CudaError> {
-        self.inbox.receive(&self.gpu, self.trained.report.at(0), 2)?;
         self.gpu.wait()?;
         let [norm, loss] = [0, 1].map(|i| f64::from(f32::from_bits(self.inbox.words()[i])));
         Ok(StepReport { loss, grad_norm: norm })
@@ -369,9 +378,8 @@ impl Backend for Cuda {
     }
 
     fn loss_and_gradients(&mut self, batch: &Batch, step: u64) -> Result<f64, BackendError> {
-        let bucket = self.send(batch, step, 0.0)?;
-        self.launch_train(bucket)?;
-        Ok(self.report()?.loss)
+        let bucket = self.load_outbox(batch, step, 0.0)?;
+        Ok(self.run(bucket, false)?.loss)
     }
 
     fn load(&mut self, tensors: &[NamedTensor]) -> Result<(), BackendError> {
@@ -384,24 +392,23 @@ impl Backend for Cuda {
         self.gpu.bind()?;
         let rates = optim::rates(self.steps + 1, lr, self.weight_decay);
         Step::write_rates(self.outbox.words(), rates.step_size as f32, rates.root as f32, rates.shrink as f32);
-        let to = self.room.batch;
-        self.outbox.send(&self.gpu, to, batch::STEP_WORDS)?;
-        self.launch_update()?;
+        self.outbox.send(&self.gpu, self.room.batch, batch::STEP_WORDS)?;
+        self.adamw()?;
         self.steps += 1;
+        self.fetch_report()?;
         Ok(self.report()?.grad_norm)
     }
 
     fn step(&mut self, batch: &Batch, step: u64, lr: f64) -> Result<StepReport, BackendError> {
-        let bucket = self.send(batch, step, lr)?;
-        self.launch_train(bucket)?;
-        self.launch_update()?;
-        let report = self.report()?;
+        let bucket = self.load_outbox(batch, step, lr)?;
+        let report = self.run(bucket, true)?;
         self.steps += u64::from(report.is_finite());
         Ok(report)
     }
 
     fn logits(&mut self, batch: &Batch) -> Result<Vec<Vec<f64>>, BackendError> {
-        let bucket = self.send(batch, 0, 0.0)?;
+        let bucket = self.load_outbox(batch, 0, 0.0)?;
+        self.send(bucket)?;
         let hidden = self.encode(bucket, None)?;
         let pass = self.pass(bucket, self.layers.len(), None);
         let room = &self.room.head;

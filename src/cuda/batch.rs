@@ -6,8 +6,6 @@ use crate::model::Config;
 use crate::train::pack::{self, Chunk};
 use crate::train::{BackendError, loss};
 
-/// Queries and keys of a tile of the attention kernels.
-pub const TILE: usize = 128;
 /// Lengths are rounded up to this, so that the flags of a query are whole words and few shapes are met.
 const STEP_OF_LENGTHS: usize = 64;
 

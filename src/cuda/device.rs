@@ -110,6 +110,8 @@ pub struct Gpu {
     pub card: Card,
     /// Compute capability as in `sm_90`.
     pub arch: String,
+    /// A kernel may be launched before the one before it has ended.
+    pub overlaps: bool,
 }
 
 impl Gpu {
@@ -129,7 +131,13 @@ impl Gpu {
             return Err(CudaError::Device { found, expected });
         }
         let stream = context.new_stream().map_err(CudaError::driver(what))?;
-        Ok(Self { context, stream, card: cards[ordinal].clone(), arch: format!("sm_{major}{minor}") })
+        Ok(Self {
+            context,
+            stream,
+            card: cards[ordinal].clone(),
+            arch: format!("sm_{major}{minor}"),
+            overlaps: major >= 9,
+        })
     }
 
     pub fn stream(&self) -> sys::CUstream {
@@ -254,16 +262,18 @@ impl Pinned {
     }
 
     /// Copies the first `len` words to the device without waiting; they must stay as they are until the stream was waited for.
-    pub fn send(&mut self, gpu: &Gpu, to: u64, len: usize) -> Result<(), CudaError> {
+    pub fn send(&self, gpu: &Gpu, to: u64, len: usize) -> Result<(), CudaError> {
+        debug_assert!(len <= self.len);
         // SAFETY: callers give a place that holds `len` words; see above for the source.
-        unsafe { result::memcpy_htod_async(to, &self.words()[..len], gpu.stream()) }
+        unsafe { result::memcpy_htod_async(to, std::slice::from_raw_parts(self.at, len), gpu.stream()) }
             .map_err(CudaError::driver("copying a batch to the GPU"))
     }
 
     /// Copies `len` words from the device without waiting: they are there once the stream was waited for.
-    pub fn receive(&mut self, gpu: &Gpu, from: u64, len: usize) -> Result<(), CudaError> {
-        // SAFETY: callers give a place that holds `len` words.
-        unsafe { result::memcpy_dtoh_async(&mut self.words()[..len], from, gpu.stream()) }
+    pub fn receive(&self, gpu: &Gpu, from: u64, len: usize) -> Result<(), CudaError> {
+        debug_assert!(len <= self.len);
+        // SAFETY: callers give a place that holds `len` words; nothing looks at them before the wait.
+        unsafe { result::memcpy_dtoh_async(std::slice::from_raw_parts_mut(self.at, len), from, gpu.stream()) }
             .map_err(CudaError::driver("copying from the GPU"))
     }
 }

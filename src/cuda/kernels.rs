@@ -17,14 +17,20 @@ use std::sync::Arc;
 const VARIABLE: &str = "EIGENSCOPE_KERNELS";
 
 const PRELUDE: Source = ("prelude.cu", include_str!("kernels/prelude.cu"));
+const MMA: Source = ("mma.cu", include_str!("kernels/mma.cu"));
+const SHORT: Source = ("short.cu", include_str!("kernels/short.cu"));
 const TILE: Source = ("tile.cu", include_str!("kernels/tile.cu"));
+const ATTENTION: Source = ("attention.cu", include_str!("kernels/attention.cu"));
+const ATTENTION_BACKWARD: Source = ("attention_backward.cu", include_str!("kernels/attention_backward.cu"));
 
 /// Programs, each compiled on a thread of its own; what they share comes first.
-const PROGRAMS: [&[Source]; 7] = [
+const PROGRAMS: [&[Source]; 9] = [
     &[PRELUDE, ("norm.cu", include_str!("kernels/norm.cu")), ("gelu.cu", include_str!("kernels/gelu.cu"))],
-    &[PRELUDE, ("adapter.cu", include_str!("kernels/adapter.cu"))],
-    &[PRELUDE, TILE, ("attention.cu", include_str!("kernels/attention.cu"))],
-    &[PRELUDE, TILE, ("attention_backward.cu", include_str!("kernels/attention_backward.cu"))],
+    &[PRELUDE, MMA, ("adapter.cu", include_str!("kernels/adapter.cu"))],
+    &[PRELUDE, MMA, TILE, ATTENTION],
+    &[PRELUDE, MMA, TILE, ATTENTION_BACKWARD],
+    &[PRELUDE, MMA, SHORT, TILE, ATTENTION],
+    &[PRELUDE, MMA, SHORT, TILE, ATTENTION_BACKWARD],
     &[PRELUDE, ("split.cu", include_str!("kernels/split.cu"))],
     &[PRELUDE, ("head.cu", include_str!("kernels/head.cu"))],
     &[PRELUDE, ("optimizer.cu", include_str!("kernels/optimizer.cu"))],
@@ -76,6 +82,8 @@ kernels!(
     refresh_scaled,
     attention_forward,
     attention_backward,
+    attention_forward_short,
+    attention_backward_short,
     head_input,
     head_output,
     head_gradients,
@@ -255,19 +263,29 @@ impl Gpu {
         if x == 0 || y == 0 || z == 0 {
             return Ok(());
         }
+        // The kernel may start while the one before it ends; it waits for that end itself, see `await_previous` in prelude.cu.
+        let mut early = sys::CUlaunchAttribute {
+            id: sys::CUlaunchAttributeID::CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION,
+            pad: [0; 4],
+            value: sys::CUlaunchAttributeValue { programmaticStreamSerializationAllowed: 1 },
+        };
+        let config = sys::CUlaunchConfig {
+            gridDimX: x,
+            gridDimY: y,
+            gridDimZ: z,
+            blockDimX: grid.threads as u32,
+            blockDimY: 1,
+            blockDimZ: 1,
+            sharedMemBytes: grid.shared as u32,
+            hStream: self.stream(),
+            attrs: &mut early,
+            numAttrs: u32::from(self.overlaps),
+        };
         // SAFETY: the kernel is loaded, the driver copies the parameters before it returns, and the regions they name
         // outlive the stream's work: whoever frees them waits first.
-        unsafe {
-            result::launch_kernel(
-                kernel.0,
-                (x, y, z),
-                (grid.threads as u32, 1, 1),
-                grid.shared as u32,
-                self.stream(),
-                parameters,
-            )
-        }
-        .map_err(CudaError::driver("launching a kernel"))
+        unsafe { sys::cuLaunchKernelEx(&config, kernel.0, parameters.as_mut_ptr(), std::ptr::null_mut()) }
+            .result()
+            .map_err(CudaError::driver("launching a kernel"))
     }
 }
 
@@ -276,3 +294,18 @@ macro_rules! params {
     ($($value:expr),* $(,)?) => { [$(std::ptr::from_ref(&$value).cast_mut().cast::<std::ffi::c_void>()),*] };
 }
 pub(super) use params;
+
+#[cfg(test)]
+mod tests {
+    use super::PROGRAMS;
+
+    #[test]
+    fn every_kernel_waits_for_the_one_before_it_first() {
+        for (name, source) in PROGRAMS.iter().flat_map(|files| files.iter()) {
+            for kernel in source.split("__global__").skip(1) {
+                let body = kernel.split_once('{').map_or("", |(_, body)| body.trim_start());
+                assert!(body.starts_with("await_previous();"), "{name}: {kernel:.80}");
+            }
+        }
+    }
+}

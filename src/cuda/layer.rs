@@ -1,7 +1,8 @@
 //! One encoder layer, written out forward and backward as launches. Knows its weights, not how many layers there are.
 
 use super::Precision;
-use super::batch::{Bucket, TILE};
+use super::attention::{Kept, Matrices};
+use super::batch::Bucket;
 use super::device::Gpu;
 use super::error::CudaError;
 use super::kernels::{Grid, params};
@@ -15,10 +16,6 @@ use crate::model::encoder::{Dropout, site};
 use crate::random::keep_scale;
 use crate::train::BackendError;
 use crate::train::parameters::Parameters;
-
-/// Threads of the attention kernels, and the queries whose score gradients a block holds at a time.
-const ATTENTION_THREADS: usize = 256;
-const SLOPE_QUERIES: usize = 32;
 
 /// `Site` in prelude.cu.
 #[repr(C)]
@@ -40,37 +37,10 @@ impl Site {
     }
 }
 
-/// `Rows` in attention.cu.
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct Rows {
-    first: u64,
-    columns: u64,
-    leads: u64,
-    only_first: i32,
-    most: i32,
-}
-
-/// `Matrices` in attention.cu.
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct Matrices {
-    at: [u64; 3],
-    strides: [i32; 3],
-    unused: i32,
-}
-
-impl Matrices {
-    fn new(parts: [Strided; 3]) -> Self {
-        Self { at: parts.map(|p| p.at), strides: parts.map(|p| p.stride as i32), unused: 0 }
-    }
-}
-
 /// Weights of one layer.
 pub struct Layer {
     index: usize,
     n: usize,
-    heads: usize,
     wide: usize,
     size: usize,
     /// Query, key and value.
@@ -107,17 +77,6 @@ impl Pass<'_> {
         self.batch + 4 * offset as u64
     }
 
-    fn rows(&self) -> Rows {
-        let at = self.bucket.places();
-        Rows {
-            first: self.word(at.first),
-            columns: self.word(at.columns),
-            leads: self.word(at.leads),
-            only_first: i32::from(self.only_first),
-            most: self.bucket.most as i32,
-        }
-    }
-
     fn hidden(&self, number: u32) -> Site {
         Site::new(self.dropout, |d| d.hidden, number)
     }
@@ -150,7 +109,6 @@ impl Layer {
         Ok(Self {
             index,
             n,
-            heads: config.num_attention_heads,
             wide,
             size: precision.bytes(),
             input: project(&["query", "key", "value"])?,
@@ -172,20 +130,12 @@ impl Layer {
         [self.input.descriptions(values), self.output.descriptions(values)].concat()
     }
 
-    /// Bytes of shared memory of the attention kernels, forward and backward, for heads of `head` values of `size` bytes.
-    pub fn shared(head: usize, size: usize) -> [usize; 2] {
-        let padding = 16 / size;
-        let tile = TILE * (head.next_multiple_of(16) + padding) * size;
-        let slopes = 2 * TILE * (SLOPE_QUERIES + padding) * size;
-        [3 * tile, 4 * tile + slopes]
-    }
-
-    fn scale(&self) -> f32 {
-        1.0 / ((self.n / self.heads) as f32).sqrt()
-    }
-
     fn input_room(&self, own: &LayerRoom) -> Room {
         Room { z: own.z, y: own.y }
+    }
+
+    fn kept(own: &LayerRoom) -> Kept {
+        Kept { logs: own.logs, flags: own.kept }
     }
 
     fn queries_keys_values(&self, own: &LayerRoom) -> Matrices {
@@ -199,19 +149,9 @@ impl Layer {
         // A key's bias moves all scores of a query alike, so softmax does not see it.
         self.input.forward(&tools, bucket.tokens, x, self.input_room(own), &[1])?;
 
-        let tiles = if pass.only_first { 1 } else { bucket.most.div_ceil(TILE) };
-        let (logs, flags) = if keeps { (own.logs, own.kept) } else { (0, 0) };
-        let (step, rows, qkv, scale) = (tools.step, pass.rows(), self.queries_keys_values(own), self.scale());
-        // The kernel's powers are of base 2.
-        let scale = scale * std::f32::consts::LOG2_E;
-        let (at, context, capacity) = (pass.attention(self.index), own.context, bucket.tokens as i32);
-        let [shared, _] = Self::shared(n / self.heads, self.size);
-        let grid = Grid { blocks: [tiles, self.heads, bucket.rows], threads: ATTENTION_THREADS, shared };
-        gpu.launch(
-            kernels.attention_forward,
-            grid,
-            &mut params![step, rows, qkv, scale, at, context, logs, flags, capacity],
-        )?;
+        let kept_for_back = if keeps { Self::kept(own) } else { Kept { logs: 0, flags: 0 } };
+        let (qkv, at, context) = (self.queries_keys_values(own), pass.attention(self.index), own.context);
+        tools.attention.forward(pass, qkv, at, context, kept_for_back)?;
 
         let room = Room { z: own.z_output, y: scratch.y_output };
         let adapted = self.output.any_adapted();
@@ -306,22 +246,16 @@ impl Layer {
             return Ok(());
         }
 
-        let (rows, qkv, scale, capacity) =
-            (pass.rows(), self.queries_keys_values(own), self.scale(), bucket.tokens as i32);
-        let (at, context, logs, flags) = (pass.attention(self.index), own.context, own.logs, own.kept);
         let stride = self.input.width();
         let slopes = Matrices::new([0, 1, 2].map(|i| Strided { at: scratch.dz + (i * n * self.size) as u64, stride }));
-        let (dcontext, sums) = (scratch.dcontext, scratch.query_sums);
-        let [_, shared] = Self::shared(n / self.heads, self.size);
-        gpu.launch(
-            kernels.attention_backward,
-            Grid { blocks: [self.heads, bucket.rows, 1], threads: ATTENTION_THREADS, shared },
-            &mut params![rows, qkv, scale, at, context, dcontext, logs, flags, capacity, slopes, sums],
-        )?;
+        let (qkv, at, contexts) =
+            (self.queries_keys_values(own), pass.attention(self.index), [own.context, scratch.dcontext]);
+        tools.attention.backward(pass, qkv, at, contexts, Self::kept(own), slopes, scratch.query_sums)?;
         if down && pass.only_first {
             let places = bucket.places();
             let (first, row_of, from, to) =
                 (pass.word(places.first), pass.word(places.row_of), scratch.first, scratch.slope);
+            let capacity = bucket.tokens as i32;
             gpu.launch(
                 kernels.scatter_first,
                 Grid::warps(bucket.tokens, 1),

@@ -2,6 +2,7 @@
 //! of W0. Knows no attention.
 
 use super::Precision;
+use super::attention::Attention;
 use super::device::{Gpu, Memory};
 use super::error::CudaError;
 use super::kernels::{Grid, Kernels, params};
@@ -13,10 +14,14 @@ use crate::train::BackendError;
 use crate::train::parameters::Parameters;
 use std::ops::Range;
 
-/// Tokens of a warp in the adapter kernels.
+/// Tokens of a warp of `combine`.
 const TOKENS: usize = 2;
+/// Tokens and threads of a block of `adapter_inner`.
+const INNER_TOKENS: usize = 16;
+const INNER_THREADS: usize = 128;
 /// Columns and threads of a block of `adapter_gradients`.
-const GRAD_COLUMNS: usize = 128;
+const GRAD_COLUMNS: usize = 64;
+const GRAD_THREADS: usize = 128;
 /// Longest run of large terms of a split product.
 const LONGEST_RUN: usize = 768;
 /// Slabs of tokens whose gradients are summed apart, at most.
@@ -159,6 +164,7 @@ pub struct Tools<'a> {
     pub gpu: &'a Gpu,
     pub kernels: &'a Kernels,
     pub products: &'a Products,
+    pub attention: &'a Attention,
     /// Where both sides of a split product go; 0 where none is split.
     pub split: u64,
     /// Address of the step.
@@ -377,18 +383,20 @@ impl Projection {
         }
         if count > 0 {
             let (gpu, kernels, step) = (tools.gpu, tools.kernels, tools.step);
-            let grid = Grid::warps(tokens.div_ceil(TOKENS), count);
+            let blocks = [tokens.div_ceil(INNER_TOKENS), count, 1];
+            let grid = Grid { blocks, threads: INNER_THREADS, shared: 0 };
             gpu.launch(
                 kernels.adapter_inner,
                 grid,
                 &mut params![step, only_first, z, dz, width, capacity, scaling, parts, inner],
             )?;
             let slab = tokens.div_ceil(partials.slabs).next_multiple_of(STEP_OF_SLABS) as i32;
-            let blocks = [self.n.div_ceil(GRAD_COLUMNS), partials.slabs, 2 * count];
+            // One more block for d and c.
+            let blocks = [self.n.div_ceil(GRAD_COLUMNS) + 1, partials.slabs, 2 * count];
             let (to, stride) = (partials.at, partials.stride as i32);
             gpu.launch(
                 kernels.adapter_gradients,
-                Grid { blocks, threads: GRAD_COLUMNS, shared: 0 },
+                Grid { blocks, threads: GRAD_THREADS, shared: 0 },
                 &mut params![step, only_first, x, z, dz, width, capacity, slab, parts, places, inner, to, stride],
             )?;
         }

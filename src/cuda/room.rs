@@ -1,6 +1,7 @@
 //! Where activations and gradients lie: one region, cut once for the largest batch seen. Knows sizes, not contents.
 
-use super::batch::{Bucket, TILE};
+use super::attention::SHORT_TILE;
+use super::batch::Bucket;
 use super::device::{Gpu, Memory};
 use super::error::CudaError;
 use super::projection::SLABS;
@@ -175,7 +176,7 @@ fn cut(cutter: &mut Cutter, s: &Sizes, bucket: Bucket) -> Pieces {
         slope: cutter.take(tokens * narrow),
         first: cutter.take(rows * narrow),
         dcontext: cutter.take(tokens * narrow),
-        query_sums: cutter.take(if most > TILE { tokens * s.n * 4 } else { 0 }),
+        query_sums: cutter.take(if most > SHORT_TILE { tokens * s.n * 4 } else { 0 }),
         dz: cutter.take(tokens * s.width * s.real),
         dz_output: cutter.take(tokens * s.width_output * s.real),
         k: cutter.take(inner * s.rank),

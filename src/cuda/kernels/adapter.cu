@@ -17,23 +17,6 @@ struct Parts {
     Part part[3];
 };
 
-// Eight sums over a warp at once: lane l gets that of v[l / 4].
-__device__ inline float warp_sums(float v[8]) {
-    int lane = threadIdx.x % WARP;
-#pragma unroll
-    for (int half = 4, bit = 16; half; half /= 2, bit /= 2) {
-        bool high = lane & bit;
-#pragma unroll
-        for (int i = 0; i < half; ++i) {
-            float other = __shfl_xor_sync(0xffffffffu, high ? v[i] : v[i + half], bit);
-            v[i] = (high ? v[i + half] : v[i]) + other;
-        }
-    }
-    v[0] += __shfl_xor_sync(0xffffffffu, v[0], 2);
-    v[0] += __shfl_xor_sync(0xffffffffu, v[0], 1);
-    return v[0];
-}
-
 #define TOKENS 2 // of a warp
 
 // s d.h of eight ranks from j0 on; 0 past the last.
@@ -48,6 +31,7 @@ __device__ inline void coefficients(const Part& p, const real* z, float s, int j
 // y of TOKENS tokens by one warp; blockIdx.y is the part.
 extern "C" __global__ void __launch_bounds__(256, 4)
     combine(const real* z, int z_stride, int capacity, float s, Parts parts) {
+    await_previous();
     const Part p = parts.part[blockIdx.y];
     int t0 = (blockIdx.x * (blockDim.x / WARP) + threadIdx.x / WARP) * TOKENS;
     if (t0 >= capacity) return;
@@ -105,62 +89,102 @@ struct Inner {
 // How many of the rows of a product count: all tokens, or each row's first.
 __device__ inline int counted(const Step* step, int only_first) { return only_first ? step->rows : step->tokens; }
 
-extern "C" __global__ void __launch_bounds__(256, 2)
+#define INNER_TOKENS 16 // of a block
+#define INNER_WARPS 4
+#define INNER_RANKS 32 // at a time
+
+// Sixteen bytes of a row as a product takes them.
+struct Sixteen {
+    piece p[4];
+};
+
+#define EACH (16 / (int)sizeof(real)) // values in them
+
+__device__ inline Sixteen load16(const real* from, bool there) {
+    Sixteen s = {};
+    if (there) *(uint4*)&s = *(const uint4*)from;
+    return s;
+}
+
+__device__ inline float dot16(const Sixteen& a, const Sixteen& b) {
+    float sum = 0;
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+#if PRECISION == 2
+        sum += bits_to_float(a.p[i] << 16) * bits_to_float(b.p[i] << 16);
+        sum += bits_to_float(a.p[i] & 0xffff0000u) * bits_to_float(b.p[i] & 0xffff0000u);
+#else
+        sum += a.p[i] * b.p[i];
+#endif
+    }
+    return sum;
+}
+
+// A block does INNER_TOKENS tokens, each of its warps a part of the columns. Which column a step of the product takes as
+// which k is free as long as both sides agree: a lane has 16 bytes of a row at a time, two steps of the product.
+extern "C" __global__ void __launch_bounds__(INNER_WARPS* WARP, 4)
     adapter_inner(const Step* step, int only_first, const real* z, real* dz, int z_stride, int capacity, float s,
                   Parts parts, Inner to) {
+    await_previous();
+    __shared__ float sums[INNER_WARPS][INNER_TOKENS][INNER_RANKS + 1];
+    __shared__ float dots[INNER_WARPS][INNER_TOKENS];
     const Part p = parts.part[blockIdx.y];
-    int t0 = (blockIdx.x * (blockDim.x / WARP) + threadIdx.x / WARP) * TOKENS;
-    int tokens = counted(step, only_first), lane = threadIdx.x % WARP;
+    int t0 = blockIdx.x * INNER_TOKENS, tokens = counted(step, only_first);
     if (t0 >= tokens) return;
-    // All that comes from afar is asked for at once.
-    Raw dy[CHUNKS][TOKENS], w[CHUNKS][TOKENS];
-    EACH_CHUNK(c, column)
-#pragma unroll
-        for (int k = 0; k < TOKENS; ++k) {
-            u64 at = (u64)min(t0 + k, tokens - 1) * z_stride + p.z_column + column;
-            dy[c][k] = load_raw(dz + at);
-            if (p.c_len == 1) w[c][k] = load_raw(z + at);
-        }
-    for (int j0 = 0; j0 < RANK; j0 += 8) {
-        float g[TOKENS][8] = {}, e[TOKENS] = {};
+    int warp = threadIdx.x / WARP, g = threadIdx.x % WARP / 4, t = threadIdx.x % 4;
+    u64 rows[2];
+    for (int half = 0; half < 2; ++half) rows[half] = (u64)min(t0 + g + 8 * half, tokens - 1) * z_stride + p.z_column;
+    for (int j0 = 0; j0 < RANK; j0 += INNER_RANKS) {
         bool with_c = p.c_len == 1 && j0 == 0;
-        EACH_CHUNK(c, column) {
-            float d[TOKENS][8];
+        float sum[INNER_RANKS / 8][4] = {}, e[2] = {};
+#pragma unroll 6
+        for (int at = warp * 4 * EACH; at < HIDDEN; at += INNER_WARPS * 4 * EACH) {
+            int column = at + t * EACH;
+            bool there = column < HIDDEN;
+            Sixteen dy[2];
+            for (int half = 0; half < 2; ++half) dy[half] = load16(dz + rows[half] + column, there);
+            if (with_c)
+                for (int half = 0; half < 2; ++half) e[half] += dot16(dy[half], load16(z + rows[half] + column, there));
 #pragma unroll
-            for (int k = 0; k < TOKENS; ++k) {
-                load8((const real*)&dy[c][k], d[k]);
-                if (with_c) {
-                    float v[8];
-                    load8((const real*)&w[c][k], v);
-                    for (int i = 0; i < 8; ++i) e[k] += d[k][i] * v[i];
-                }
-            }
-#pragma unroll
-            for (int j = 0; j < 8; ++j) {
-                if (j0 + j >= RANK) break;
-                float u[8];
-                load8(p.u + (j0 + j) * HIDDEN + column, u);
-#pragma unroll
-                for (int k = 0; k < TOKENS; ++k)
-                    for (int i = 0; i < 8; ++i) g[k][j] += d[k][i] * u[i];
+            for (int n = 0; n < INNER_RANKS / 8; ++n) {
+                if (8 * n >= RANK) break;
+                int j = j0 + 8 * n + g;
+                Sixteen u = load16(p.u + (u64)j * HIDDEN + column, there && j < RANK);
+                for (int i = 0; i < 4; i += 2)
+                    mma_exact(sum[n], Left{{dy[0].p[i], dy[1].p[i], dy[0].p[i + 1], dy[1].p[i + 1]}},
+                              Right{{u.p[i], u.p[i + 1]}});
             }
         }
-#pragma unroll
-        for (int k = 0; k < TOKENS; ++k) {
-            int t = t0 + k, j = j0 + lane / 4;
-            if (with_c) {
-                float sum = warp_sum(e[k]);
-                if (lane == 0 && t < tokens) to.e[(u64)blockIdx.y * capacity + t] = sum;
+        __syncthreads();
+        for (int n = 0; n < INNER_RANKS / 8; ++n)
+            for (int i = 0; i < 4; ++i) sums[warp][g + i / 2 * 8][8 * n + 2 * t + i % 2] = sum[n][i];
+        if (with_c)
+            for (int half = 0; half < 2; ++half) {
+                float v = e[half];
+                v += __shfl_xor_sync(0xffffffffu, v, 1);
+                v += __shfl_xor_sync(0xffffffffu, v, 2);
+                if (t == 0) dots[warp][g + 8 * half] = v;
             }
-            float sum = warp_sums(g[k]);
-            if (lane % 4 != 0 || j >= RANK || t >= tokens) continue;
-            float h = widen(z[(u64)t * z_stride + p.h_column + j]);
+        __syncthreads();
+        const int ranks = RANK < INNER_RANKS ? RANK : INNER_RANKS;
+        for (int i = threadIdx.x; i < INNER_TOKENS * ranks; i += INNER_WARPS * WARP) {
+            int k = i / ranks, j = j0 + i % ranks, token = t0 + k;
+            if (token >= tokens || j >= RANK) continue;
+            float of_u = 0;
+            for (int w = 0; w < INNER_WARPS; ++w) of_u += sums[w][k][i % ranks];
+            float h = widen(z[(u64)token * z_stride + p.h_column + j]);
             float d = p.d ? p.d[j] : 1.f;
-            u64 at = ((u64)blockIdx.y * capacity + t) * RANK + j;
+            u64 at = ((u64)blockIdx.y * capacity + token) * RANK + j;
             to.k[at] = s * d * h;
-            to.dh[at] = s * d * sum;
-            to.dd[at] = s * h * sum;
-            dz[(u64)t * z_stride + p.h_column + j] = narrow(operand(s * d * sum));
+            to.dh[at] = s * d * of_u;
+            to.dd[at] = s * h * of_u;
+            dz[(u64)token * z_stride + p.h_column + j] = narrow(operand(s * d * of_u));
+        }
+        int token = t0 + threadIdx.x;
+        if (with_c && threadIdx.x < INNER_TOKENS && token < tokens) {
+            float sum_of = 0;
+            for (int w = 0; w < INNER_WARPS; ++w) sum_of += dots[w][threadIdx.x];
+            to.e[(u64)blockIdx.y * capacity + token] = sum_of;
         }
     }
 }
@@ -176,112 +200,139 @@ struct AllPlaces {
     Places part[3];
 };
 
+// What a product leaves out of v; f32's leaves nothing out.
+__device__ inline float lost(float v) {
+#if PRECISION == 2
+    return v - widen(narrow(v));
+#elif PRECISION == 1
+    return v - operand(v);
+#else
+    return 0.f;
+#endif
+}
+
 #define GRAD_THREADS 128
-#define GRAD_COLUMNS 128 // of a block, eight a thread
-#define GRAD_TOKENS 256  // whose weights stand in shared memory at a time
+#define GRAD_COLUMNS 64 // of a block
+#define GRAD_STEPS 4    // of the product of a warp over the tokens that stand in shared memory at a time
+#define GRAD_TOKENS (GRAD_STEPS * K_STEP * GRAD_THREADS / WARP)
+#define GRAD_ROW (GRAD_COLUMNS + 16 / (int)sizeof(real))
+
+// Partial gradients of d and of a scalar c over tokens `begin` to `end`: a warp for each value.
+__device__ inline void inner_gradients(const Part& p, const Places& place, const Inner& from, int part, int kind, int capacity,
+                                       int begin, int end, float* out) {
+    int warp = threadIdx.x / WARP, lane = threadIdx.x % WARP;
+    // The V side of tied factors has partials of its own and adds nothing to these.
+    if (kind == 1 && !place.tied) return;
+    int values = (place.d >= 0 ? RANK : 0) + (place.c >= 0 && p.c_len == 1);
+    for (int i = warp; i < values; i += GRAD_THREADS / WARP) {
+        bool of_d = place.d >= 0 && i < RANK;
+        const float* v = of_d ? from.dd + (u64)part * capacity * RANK + i : from.e + (u64)part * capacity;
+        int stride = of_d ? RANK : 1;
+        float sum = 0;
+        if (kind == 0)
+#pragma unroll 8
+            for (int t = begin + lane; t < end; t += WARP) sum += v[(u64)t * stride];
+        sum = warp_sum(sum);
+        if (lane == 0) out[of_d ? place.d + i : place.c] = sum;
+    }
+    if (place.c >= 0 && p.c_len > 1 && kind == 1)
+        for (int i = threadIdx.x; i < HIDDEN; i += GRAD_THREADS) out[place.c + i] = 0.f;
+}
 
 // Gradients of slab blockIdx.y of the tokens: blockIdx.z = 2 part + kind, kind 0: dU = dy^T k with dc and dd, kind 1:
 // dV = x^T dh. Each slab writes partials of its own, `stride` values apart, so the sum has one order; the V of tied factors
-// has a second set behind the first. Eight groups of threads take every eighth token.
-extern "C" __global__ void __launch_bounds__(GRAD_THREADS, 4)
+// has a second set behind the first. The product is dU^T = k^T dy, eight ranks at a time: the lower half of its left side
+// holds what rounding takes from the upper half. The last block of a slab has d and a scalar c instead of columns.
+extern "C" __global__ void __launch_bounds__(GRAD_THREADS, 6)
     adapter_gradients(const Step* step, int only_first, const real* x, const real* z, const real* dz, int z_stride,
                       int capacity, int slab, Parts parts, AllPlaces places, Inner from, float* partials, int stride) {
-    __shared__ __align__(16) float weights[GRAD_TOKENS][8];
-    __shared__ float sums[GRAD_THREADS / WARP][64 + 8][GRAD_COLUMNS / 8];
+    await_previous();
+    __shared__ __align__(16) real tile[GRAD_TOKENS * GRAD_ROW];
+    float(*sums)[8][GRAD_COLUMNS] = (float(*)[8][GRAD_COLUMNS])tile; // of each warp, once the tile was read
+    __shared__ float of_c[2][GRAD_COLUMNS];
     int part = blockIdx.z / 2, kind = blockIdx.z % 2;
     const Part p = parts.part[part];
     const Places place = places.part[part];
     int tokens = counted(step, only_first), begin = blockIdx.y * slab, end = min(begin + slab, tokens);
-    int warp = threadIdx.x / WARP, lane = threadIdx.x % WARP;
-    int group = threadIdx.x / (GRAD_COLUMNS / 8), eight = threadIdx.x % (GRAD_COLUMNS / 8);
-    int column = blockIdx.x * GRAD_COLUMNS + 8 * eight;
-    bool inside = column < HIDDEN, by_row = kind == 0 && p.c_len > 1;
-    const real* a = kind == 0 ? dz + p.z_column : x;
+    int warp = threadIdx.x / WARP, lane = threadIdx.x % WARP, g = lane / 4, t = lane % 4;
+    int column0 = blockIdx.x * GRAD_COLUMNS;
+    bool by_row = kind == 0 && p.c_len > 1;
+    const real* a = (kind == 0 ? dz + p.z_column : x) + column0;
     int a_stride = kind == 0 ? z_stride : HIDDEN;
     const float* w = (kind == 0 ? from.k : from.dh) + (u64)part * capacity * RANK;
     float* out = partials + (u64)(kind == 1 && place.tied ? gridDim.y + blockIdx.y : blockIdx.y) * stride;
+    if (blockIdx.x == gridDim.x - 1) {
+        inner_gradients(p, place, from, part, kind, capacity, begin, end, out);
+        return;
+    }
+    float c_sum = 0;
     for (int j0 = 0; j0 < RANK; j0 += 8) {
-        float sum[8][8] = {}, of_c[8] = {};
+        float sum[GRAD_COLUMNS / 8][4] = {};
         for (int t0 = begin; t0 < end; t0 += GRAD_TOKENS) {
             __syncthreads();
-#if RANK % 4 == 0
+            const int pieces = GRAD_COLUMNS / EACH;
 #pragma unroll
-            for (int i = threadIdx.x; i < GRAD_TOKENS * 2; i += GRAD_THREADS) {
-                int t = t0 + i / 2, j = j0 + i % 2 * 4;
-                bool there = t < end && j < RANK;
-                float4 v = there ? *(const float4*)(w + (u64)t * RANK + j) : make_float4(0, 0, 0, 0);
-                *(float4*)&weights[i / 2][i % 2 * 4] = v;
+            for (int i = threadIdx.x; i < GRAD_TOKENS * pieces; i += GRAD_THREADS) {
+                int token = t0 + i / pieces, column = i % pieces * EACH;
+                bool there = token < end && column0 + column < HIDDEN;
+                copy16(tile + i / pieces * GRAD_ROW + column, there ? a + (u64)token * a_stride + column : a, there);
             }
-#else
-            for (int i = threadIdx.x; i < GRAD_TOKENS * 8; i += GRAD_THREADS) {
-                int t = t0 + i / 8, j = j0 + i % 8;
-                weights[i / 8][i % 8] = t < end && j < RANK ? w[(u64)t * RANK + j] : 0.f;
-            }
-#endif
+            // The weights are on their way at the same time.
+            const int held = K_STEP / 4;
+            float f[GRAD_STEPS][held];
+#pragma unroll
+            for (int k = 0; k < GRAD_STEPS; ++k)
+                for (int i = 0; i < held; ++i) {
+                    int token = t0 + (k * GRAD_THREADS / WARP + warp) * K_STEP + 2 * t + i % 2 + i / 2 * 8;
+                    f[k][i] = token < end && j0 + g < RANK ? w[(u64)token * RANK + j0 + g] : 0.f;
+                }
+            wait_for_copies();
             __syncthreads();
-            if (!inside) continue;
-#pragma unroll 8
-            for (int k = group; k < GRAD_TOKENS; k += GRAD_THREADS / (GRAD_COLUMNS / 8)) {
-                // Past the end the weights are 0.
-                int t = min(t0 + k, tokens - 1);
-                float v[8], f[8];
-                load8(a + (u64)t * a_stride + column, v);
-                load8f(weights[k], f);
 #pragma unroll
-                for (int i = 0; i < 8; ++i)
+            for (int k = 0; k < GRAD_STEPS; ++k) {
+                float rest[held];
+                for (int i = 0; i < held; ++i) rest[i] = lost(f[k][i]);
+#if PRECISION == 2
+                Left left = {{pack_bf16(f[k][0], f[k][1]), pack_bf16(rest[0], rest[1]), pack_bf16(f[k][2], f[k][3]),
+                              pack_bf16(rest[2], rest[3])}};
+#else
+                Left left = {{f[k][0], rest[0], f[k][1], rest[1]}};
+#endif
 #pragma unroll
-                    for (int j = 0; j < 8; ++j) sum[i][j] += v[i] * f[j];
-                if (by_row && j0 == 0 && t0 + k < end) {
-                    load8(z + (u64)t * z_stride + p.z_column + column, f);
-                    for (int i = 0; i < 8; ++i) of_c[i] += v[i] * f[i];
+                for (int n = 0; n < GRAD_COLUMNS / 8; n += 2) {
+                    Right right[2];
+                    right_by_row(tile, GRAD_ROW, (k * GRAD_THREADS / WARP + warp) * K_STEP, n * 8, right);
+                    mma(sum[n], left, right[0]);
+                    mma(sum[n + 1], left, right[1]);
                 }
             }
+            if (by_row && j0 == 0) {
+                int column = threadIdx.x % GRAD_COLUMNS;
+                for (int k = threadIdx.x / GRAD_COLUMNS; k < GRAD_TOKENS && t0 + k < end; k += 2)
+                    if (column0 + column < HIDDEN)
+                        c_sum += widen(tile[k * GRAD_ROW + column]) *
+                                 widen(z[(u64)(t0 + k) * z_stride + p.z_column + column0 + column]);
+            }
         }
-        // Over the groups: two in each warp, then over the warps.
-#pragma unroll
-        for (int i = 0; i < 72; ++i) {
-            if (i == 64 && !by_row) break;
-            float v = i < 64 ? sum[i / 8][i % 8] : of_c[i % 8];
-            v += __shfl_xor_sync(0xffffffffu, v, 16);
-            if (lane < 16) sums[warp][i][lane] = v;
-        }
+        __syncthreads();
+        for (int n = 0; n < GRAD_COLUMNS / 8; ++n)
+            for (int i = 0; i < 2; ++i) sums[warp][g][8 * n + 2 * t + i] = sum[n][i] + sum[n][2 + i];
+        if (by_row && j0 == 0) of_c[threadIdx.x / GRAD_COLUMNS][threadIdx.x % GRAD_COLUMNS] = c_sum;
         __syncthreads();
         int at = kind == 0 ? place.u : place.v;
         bool transposed = kind == 0 ? place.u_transposed : place.v_transposed;
         for (int i = threadIdx.x; i < GRAD_COLUMNS * 8; i += GRAD_THREADS) {
-            int of = blockIdx.x * GRAD_COLUMNS + i / 8, j = j0 + i % 8;
-            if (of >= HIDDEN || j >= RANK) continue;
-            float g = 0;
-            for (int k = 0; k < GRAD_THREADS / WARP; ++k) g += sums[k][i % 64][i / 64];
-            out[at + (transposed ? j * HIDDEN + of : of * RANK + j)] = g;
+            int own = transposed ? i % GRAD_COLUMNS : i / 8, rank = transposed ? i / GRAD_COLUMNS : i % 8;
+            int column = column0 + own, j = j0 + rank;
+            if (column >= HIDDEN || j >= RANK) continue;
+            float v = 0;
+            for (int k = 0; k < GRAD_THREADS / WARP; ++k) v += sums[k][rank][own];
+            out[at + (transposed ? j * HIDDEN + column : column * RANK + j)] = v;
         }
-        if (by_row && j0 == 0) {
-            int of = blockIdx.x * GRAD_COLUMNS + threadIdx.x;
-            float g = 0;
-            for (int k = 0; k < GRAD_THREADS / WARP; ++k) g += sums[k][64 + threadIdx.x % 8][threadIdx.x / 8];
-            if (of < HIDDEN) out[place.c + of] = g;
-        }
+        int column = column0 + threadIdx.x;
+        if (by_row && j0 == 0 && threadIdx.x < GRAD_COLUMNS && column < HIDDEN)
+            out[place.c + column] = of_c[0][threadIdx.x] + of_c[1][threadIdx.x];
     }
-    // A warp for each of d's values and for a scalar c; the V side of tied factors adds nothing to them.
-    if (blockIdx.x != 0 || (kind == 1 && !place.tied)) return;
-    const float* dd = from.dd + (u64)part * capacity * RANK;
-    if (place.d >= 0)
-        for (int j = warp; j < RANK; j += GRAD_THREADS / WARP) {
-            float sum = 0;
-            if (kind == 0)
-                for (int t = begin + lane; t < end; t += WARP) sum += dd[(u64)t * RANK + j];
-            sum = warp_sum(sum);
-            if (lane == 0) out[place.d + j] = sum;
-        }
-    if (place.c >= 0 && p.c_len == 1 && warp == 0) {
-        float sum = 0;
-        if (kind == 0)
-            for (int t = begin + lane; t < end; t += WARP) sum += from.e[(u64)part * capacity + t];
-        sum = warp_sum(sum);
-        if (lane == 0) out[place.c] = sum;
-    }
-    if (place.c >= 0 && p.c_len > 1 && kind == 1)
-        for (int i = threadIdx.x; i < HIDDEN; i += GRAD_THREADS) out[place.c + i] = 0.f;
 }
 
 // One adapted matrix of the model: its factors in the flat buffer and where their storage copies stand.
@@ -299,6 +350,7 @@ struct Matrix {
 
 // Storage copies of all factors; blockIdx.y is the matrix.
 extern "C" __global__ void refresh_factors(const Matrix* matrices) {
+    await_previous();
     const Matrix m = matrices[blockIdx.y];
     int at = blockIdx.x * blockDim.x + threadIdx.x;
     if (at >= RANK * HIDDEN) return;
@@ -311,6 +363,7 @@ extern "C" __global__ void refresh_factors(const Matrix* matrices) {
 
 // c.W0 for the gradient of x; blockIdx.y is the matrix, blockIdx.x its row.
 extern "C" __global__ void refresh_scaled(const Matrix* matrices) {
+    await_previous();
     const Matrix m = matrices[blockIdx.y];
     int row = blockIdx.x;
     float c = m.c[m.c_len == 1 ? 0 : row];

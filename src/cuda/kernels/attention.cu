@@ -1,10 +1,13 @@
 // softmax(scale Q K^T) with dropout, times V, for each row and head, without the scores in memory (Dao 2023). A block takes
-// 128 queries, 16 a warp, and walks over the keys in tiles of 128.
+// TILE queries, 16 a warp, and walks over the keys in tiles of as many.
+
+#define KEYS 32 // whose scores a warp holds at a time: one word of kept flags
 
 // `scale` is that of the scores times log2 e, and log sums are of base 2.
-extern "C" __global__ void __launch_bounds__(ATTENTION_THREADS, PRECISION == 2 ? 2 : 1)
-    attention_forward(const Step* step, Rows rows, Matrices in, float scale, Site site, real* context, float* logs,
+extern "C" __global__ void __launch_bounds__(ATTENTION_THREADS, (PRECISION != 2 ? 256 : HEAD <= 64 ? 768 : 512) / ATTENTION_THREADS)
+    ATTENTION(attention_forward)(const Step* step, Rows rows, Matrices in, float scale, Site site, real* context, float* logs,
                       u32* flags, int capacity) {
+    await_previous();
     extern __shared__ __align__(16) u8 memory[];
     real* queries = (real*)memory;
     real* keys = queries + TILE * ROW;
@@ -32,16 +35,16 @@ extern "C" __global__ void __launch_bounds__(ATTENTION_THREADS, PRECISION == 2 ?
                 if (flags) flags[flag_place(rows, row, head, q0 + q) + k0 / 32 + word] = bits;
                 kept[q][word] = bits;
             }
-        wait_for_tiles();
+        wait_for_copies();
         __syncthreads();
         if (q0 + warp * 16 >= asked) continue;
-        for (int k1 = 0; k1 < TILE && k0 + k1 < len; k1 += 64) {
-            float s[8][4];
+        for (int k1 = 0; k1 < TILE && k0 + k1 < len; k1 += KEYS) {
+            float s[KEYS / 8][4];
             product_by_column(s, queries, warp * 16, keys + k1 * ROW);
 // Only at a row's ends are there keys that do not count.
-            if (k0 + k1 + 64 > len || (k0 + k1 == 0 && !rows.leads[row]))
+            if (k0 + k1 + KEYS > len || (k0 + k1 == 0 && !rows.leads[row]))
 #pragma unroll
-                for (int n = 0; n < 8; ++n)
+                for (int n = 0; n < KEYS / 8; ++n)
                     for (int i = 0; i < 4; ++i) {
                         int key = k0 + k1 + n * 8 + 2 * t + i % 2;
                         if (key >= len || (key == 0 && !rows.leads[row])) s[n][i] = -1e30f;
@@ -50,7 +53,7 @@ extern "C" __global__ void __launch_bounds__(ATTENTION_THREADS, PRECISION == 2 ?
             for (int half = 0; half < 2; ++half) {
                 float high = top[half];
 #pragma unroll
-                for (int n = 0; n < 8; ++n) high = fmaxf(high, fmaxf(s[n][2 * half], s[n][2 * half + 1]));
+                for (int n = 0; n < KEYS / 8; ++n) high = fmaxf(high, fmaxf(s[n][2 * half], s[n][2 * half + 1]));
                 high = fmaxf(high, __shfl_xor_sync(0xffffffffu, high, 1));
                 high = fmaxf(high, __shfl_xor_sync(0xffffffffu, high, 2));
                 float shrink = power_of_two((top[half] - high) * scale), lowered = high * scale;
@@ -58,17 +61,16 @@ extern "C" __global__ void __launch_bounds__(ATTENTION_THREADS, PRECISION == 2 ?
                 sum[half] *= shrink;
 #pragma unroll
                 for (int n = 0; n < HEAD_TILES; ++n) out[n][2 * half] *= shrink, out[n][2 * half + 1] *= shrink;
-                u32 words[2] = {~0u, ~0u};
-                if (site.threshold)
-                    for (int i = 0; i < 2; ++i) words[i] = kept[warp * 16 + g + 8 * half][k1 / 32 + i] >> 2 * t;
+                u32 word = ~0u;
+                if (site.threshold) word = kept[warp * 16 + g + 8 * half][k1 / KEYS] >> 2 * t;
 #pragma unroll
-                for (int n = 0; n < 8; ++n)
+                for (int n = 0; n < KEYS / 8; ++n)
 #pragma unroll
                     for (int i = 0; i < 2; ++i) {
                         float& v = s[n][2 * half + i];
                         v = power_of_two(v * scale - lowered);
                         sum[half] += v;
-                        v = words[n / 4] >> (n % 4 * 8 + i) & 1 ? v : 0.f;
+                        v = word >> (n * 8 + i) & 1 ? v : 0.f;
                     }
             }
             product_by_row(out, s, values + k1 * ROW);

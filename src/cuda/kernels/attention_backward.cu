@@ -31,7 +31,7 @@ __device__ inline void load_queries(Queries& to, const Site& site, const Rows& r
         for (int i = half; i < HEAD; i += 2) dot += widen(o[i]) * widen(d[i]);
 #endif
         if (site.threshold)
-            for (int word = 2 * half; word < 2 * half + 2; ++word)
+            for (int word = half * (TILE / 64); word < (half + 1) * (TILE / 64); ++word)
                 if (k0 + 32 * word < len) to.kept[q][word] = flags[flag_place(rows, row, head, q0 + q) + k0 / 32 + word];
     }
     dot += __shfl_xor_sync(0xffffffffu, dot, 1);
@@ -42,9 +42,11 @@ __device__ inline void load_queries(Queries& to, const Site& site, const Rows& r
 }
 
 // `d` gets the gradients of q, k and v; `sums` [tokens, HIDDEN] f32 holds those of q between the key tiles of long rows.
-extern "C" __global__ void __launch_bounds__(ATTENTION_THREADS, PRECISION == 2 && HEAD <= 64 ? 2 : 1)
-    attention_backward(Rows rows, Matrices in, float scale, Site site, const real* context, const real* dcontext,
+extern "C" __global__ void 
+    __launch_bounds__(ATTENTION_THREADS, (PRECISION == 2 && HEAD <= 64 ? 512 : 256) / ATTENTION_THREADS)
+    ATTENTION(attention_backward)(Rows rows, Matrices in, float scale, Site site, const real* context, const real* dcontext,
                        const float* logs, const u32* flags, int capacity, Matrices d, float* sums) {
+    await_previous();
     extern __shared__ __align__(16) u8 memory[];
     real* queries = (real*)memory;
     real* slopes = queries + TILE * ROW; // of the context
@@ -71,7 +73,7 @@ extern "C" __global__ void __launch_bounds__(ATTENTION_THREADS, PRECISION == 2 &
             }
             load_tile(queries, in.q + (u64)(first + q0) * in.q_stride + column, in.q_stride, asked - q0);
             load_tile(slopes, dcontext_row + (u64)q0 * HIDDEN, HIDDEN, asked - q0);
-            wait_for_tiles();
+            wait_for_copies();
             __syncthreads();
             if (q0 == 0 && k0 == 0 && !leads)
                 for (int i = threadIdx.x; i < HEAD_PADDED; i += ATTENTION_THREADS) keys[i] = values[i] = narrow(0.f);
@@ -117,7 +119,7 @@ extern "C" __global__ void __launch_bounds__(ATTENTION_THREADS, PRECISION == 2 &
                     for (int k = 0; k < some; k += K_STEP) {
                         Left a = left_turned(ds, warp % 2 * 16, k);
                         Right b[2];
-                        right_by_row(keys, k, n * 8, b);
+                        right_by_row(keys, ROW, k, n * 8, b);
                         mma(dq[0], a, b[0]);
                         mma(dq[1], a, b[1]);
                     }

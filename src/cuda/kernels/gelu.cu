@@ -17,6 +17,7 @@ __device__ inline float cumulative(float u, float& bell) {
 
 // y = gelu(u + bias), [rows, WIDE]; u is kept for the way back.
 extern "C" __global__ void gelu_forward(u64 count, const real* u, const float* bias, real* y) {
+    await_previous();
     u64 at = ((u64)blockIdx.x * blockDim.x + threadIdx.x) * 8;
     if (at >= count) return;
     float v[8], b[8], bell;
@@ -32,6 +33,7 @@ extern "C" __global__ void gelu_forward(u64 count, const real* u, const float* b
 
 // d *= gelu'(u + bias), [rows, WIDE].
 extern "C" __global__ void gelu_backward(u64 count, const real* u, const float* bias, real* d) {
+    await_previous();
     u64 at = ((u64)blockIdx.x * blockDim.x + threadIdx.x) * 8;
     if (at >= count) return;
     float v[8], b[8], g[8], bell;

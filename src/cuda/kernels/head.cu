@@ -3,6 +3,7 @@
 
 // x = dropout(hidden of the first tokens), [rows, HIDDEN] f32.
 extern "C" __global__ void head_input(const Step* step, int capacity, const real* hidden, Site site, float* x) {
+    await_previous();
     int at = (blockIdx.x * blockDim.x + threadIdx.x) * 8;
     if (at >= capacity * HIDDEN) return;
     float v[8] = {0, 0, 0, 0, 0, 0, 0, 0};
@@ -25,6 +26,7 @@ struct Target {
 extern "C" __global__ void head_output(const Step* step, float* pre, const float* dense_bias, const float* weight,
                                        const float* bias, Site site, int backward, Target target, float* pooled,
                                        float* logits, float* dlogits, float* losses) {
+    await_previous();
     __shared__ float room[32];
     __shared__ float out[OUTPUTS], slope[OUTPUTS];
     int row = blockIdx.x;
@@ -85,6 +87,7 @@ extern "C" __global__ void head_output(const Step* step, float* pre, const float
 // Gradients of the dense bias, the output weight and the output bias: a thread a column, rows in order.
 extern "C" __global__ void head_gradients(const Step* step, const float* dpre, const float* pooled, const float* dlogits,
                                           float* of_dense_bias, float* of_weight, float* of_bias) {
+    await_previous();
     int column = blockIdx.x * blockDim.x + threadIdx.x;
     if (column >= HIDDEN) return;
     float dense = 0, weight[OUTPUTS] = {}, bias[OUTPUTS] = {};
@@ -105,6 +108,7 @@ extern "C" __global__ void head_gradients(const Step* step, const float* dpre, c
 
 // The slope of the last hidden state of the first tokens, [rows, HIDDEN], from that of the head's input.
 extern "C" __global__ void head_slope(const Step* step, int capacity, const float* dx, Site site, real* to) {
+    await_previous();
     int at = (blockIdx.x * blockDim.x + threadIdx.x) * 8;
     if (at >= capacity * HIDDEN) return;
     float v[8];

@@ -31,6 +31,7 @@ __device__ inline void affine8(const float x[8], const float* gamma, const float
 extern "C" __global__ void embed(const Step* step, int capacity, const u32* ids, const u32* types, const u32* positions,
                                  const u32* places, const real* word, const real* type, const real* position,
                                  const float* gamma, const float* beta, float eps, Site site, real* out) {
+    await_previous();
     int t = blockIdx.x * (blockDim.x / WARP) + threadIdx.x / WARP;
     if (t >= capacity) return;
     float y[8];
@@ -61,6 +62,7 @@ extern "C" __global__ void __launch_bounds__(256, 4) add_norm(const Step* step, 
                                     const real* x, int x_stride, const float* bias, const real* residual, const float* gamma,
                                     const float* beta, float eps, Site site, real* y, real* normal, float* scales,
                                     u8* flags) {
+    await_previous();
     int t = blockIdx.x * (blockDim.x / WARP) + threadIdx.x / WARP;
     if (t >= count) return;
     int token = tokens ? tokens[t] : t, row = rows ? rows[t] : t;
@@ -94,6 +96,7 @@ extern "C" __global__ void __launch_bounds__(256, 4) add_norm(const Step* step, 
 extern "C" __global__ void __launch_bounds__(256, 4) add_norm_backward(int count, const real* dy, const real* normal, const float* scales,
                                              const float* gamma, Site site, const u8* flags, real* dres, real* dx,
                                              int dx_stride) {
+    await_previous();
     int t = blockIdx.x * (blockDim.x / WARP) + threadIdx.x / WARP;
     if (t >= count) return;
     Row d, x;
@@ -123,6 +126,7 @@ extern "C" __global__ void __launch_bounds__(256, 4) add_norm_backward(int count
 // Rows of the first tokens back to their places among all tokens, 0 elsewhere: first[row] is a row's first token.
 extern "C" __global__ void scatter_first(const Step* step, int capacity, const int* first, const int* row_of,
                                          const real* from, real* to) {
+    await_previous();
     int t = blockIdx.x * (blockDim.x / WARP) + threadIdx.x / WARP;
     if (t >= capacity) return;
     int row = t < step->tokens ? row_of[t] : -1;

@@ -12,6 +12,7 @@ struct Report {
 // Gradients of the adapters as the sum of their partials, in order, and each block's sum of squares over all gradients.
 extern "C" __global__ void gather_gradients(int count, int adapters, const float* partials, int sets, float* gradients,
                                             double* squares) {
+    await_previous();
     __shared__ double room[32];
     double sum = 0;
     for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += gridDim.x * blockDim.x) {
@@ -37,6 +38,7 @@ extern "C" __global__ void gather_gradients(int count, int adapters, const float
 
 // The norm of all gradients and the mean loss, by one warp.
 extern "C" __global__ void report(const Step* step, int blocks, const double* squares, const float* losses, Report* to) {
+    await_previous();
     double sum = 0;
     for (int i = threadIdx.x; i < blocks; i += WARP) sum += squares[i];
     for (int o = 16; o; o >>= 1) sum += __shfl_xor_sync(0xffffffffu, sum, o);
@@ -49,6 +51,7 @@ extern "C" __global__ void report(const Step* step, int blocks, const double* sq
 // Updates unless norm or loss is not finite.
 extern "C" __global__ void adamw(const Step* step, int count, const Report* report, float max_norm, float eps,
                                  const u8* decays, const float* gradients, float* values, float* first, float* second) {
+    await_previous();
     float norm = report->norm;
     if (!isfinite(norm) || !isfinite(report->loss)) return;
     float factor = max_norm / (norm + 1e-6f);

@@ -32,6 +32,15 @@ struct Step {
     int width;       // of the padded batch: masks are numbered in it
 };
 
+// First in every kernel: its blocks may be there before the kernel that was asked for before it has ended (programmatic
+// dependent launch), and nothing may be read or written until then. The next kernel's blocks may come as soon as all of these
+// are there; they wait in the same way.
+__device__ inline void await_previous() {
+#if __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.wait; griddepcontrol.launch_dependents;" ::: "memory");
+#endif
+}
+
 __device__ inline float bits_to_float(u32 b) { return __uint_as_float(b); }
 __device__ inline float widen(u16 v) { return bits_to_float((u32)v << 16); }
 __device__ inline float widen(float v) { return v; }

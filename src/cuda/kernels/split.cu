@@ -4,6 +4,7 @@
 // `from` [rows, columns], rows `stride` apart, to three copies: beside each other in a row, or below each other where `below`.
 // `first` tells the side: low, high, high for the left one, high, low, high for the right one.
 extern "C" __global__ void split(const float* from, int rows, int columns, int stride, int first, int below, float* to) {
+    await_previous();
     u64 at = ((u64)blockIdx.x * blockDim.x + threadIdx.x) * 4;
     if (at >= (u64)rows * columns) return;
     int row = at / columns, column = at % columns;

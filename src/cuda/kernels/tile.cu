@@ -1,43 +1,20 @@
-// Matrix products of one warp on the tensor cores: C [16, 8] += A [16, K_STEP] B [K_STEP, 8] from tiles in shared memory.
-// bf16: m16n8k16. tf32: m16n8k8. f32: three tf32 products of the values' high and low halves, error near 1e-6.
-// Lane l = 4 g + t holds C[g][2t], C[g][2t+1], C[g+8][2t], C[g+8][2t+1].
+// Tiles of the attention kernels in shared memory: TILE queries or keys of one head, 16 for each warp.
+
+#ifndef TILE
+#define TILE 128
+#define ATTENTION(name) name
+#endif
 
 #define HEAD_PADDED ((HEAD + 15) / 16 * 16)
 #define HEAD_TILES (HEAD_PADDED / 8)
-#define TILE 128 // rows of a tile: queries or keys, 16 for each warp
-#define ATTENTION_THREADS 256
+#define ATTENTION_THREADS (2 * TILE)
 #define SLOPE_QUERIES 32 // queries whose score gradients stand in shared memory at a time
 
-#if PRECISION == 2
-#define K_STEP 16
-#define ROW (HEAD_PADDED + 8) // values between two rows: no two of eight rows share a bank
-#define SLOPE_ROW (SLOPE_QUERIES + 8)
-typedef u32 piece;
-#define A_PIECES 4
-#else
-#define K_STEP 8
-#define ROW (HEAD_PADDED + 4)
-#define SLOPE_ROW (SLOPE_QUERIES + 4)
-typedef float piece;
-#define A_PIECES 4
-#endif
-
-__device__ inline u32 shared_address(const void* p) { return (u32)__cvta_generic_to_shared(p); }
-
-struct Left {
-    piece p[A_PIECES];
-};
-struct Right {
-    piece p[2];
-};
+// Values between two rows: no two of eight rows share a bank.
+#define ROW (HEAD_PADDED + 16 / (int)sizeof(real))
+#define SLOPE_ROW (SLOPE_QUERIES + 16 / (int)sizeof(real))
 
 #if PRECISION == 2
-__device__ inline void mma(float c[4], const Left& a, const Right& b) {
-    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-                 : "r"(a.p[0]), "r"(a.p[1]), "r"(a.p[2]), "r"(a.p[3]), "r"(b.p[0]), "r"(b.p[1]));
-}
-
 // A from rows m0.. of a tile [m][k].
 __device__ inline Left left_from(const real* tile, int m0, int k0) {
     int lane = threadIdx.x % WARP;
@@ -72,16 +49,6 @@ __device__ inline void right_by_column(const real* tile, int n0, int k0, Right b
                  : "memory");
 }
 
-// B for two neighbouring column tiles from a tile [k][n].
-__device__ inline void right_by_row(const real* tile, int k0, int n0, Right b[2]) {
-    int lane = threadIdx.x % WARP;
-    u32 at = shared_address(tile + (k0 + lane % 16) * ROW + n0 + lane / 16 * 8);
-    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
-                 : "=r"(b[0].p[0]), "=r"(b[0].p[1]), "=r"(b[1].p[0]), "=r"(b[1].p[1])
-                 : "r"(at)
-                 : "memory");
-}
-
 // Step `step` of A made of C tiles: what one product gave is the left side of the next.
 __device__ inline Left left_of(const float c[][4], int step) {
     const float* x = c[2 * step];
@@ -89,32 +56,6 @@ __device__ inline Left left_of(const float c[][4], int step) {
     return Left{{pack_bf16(x[0], x[1]), pack_bf16(x[2], x[3]), pack_bf16(y[0], y[1]), pack_bf16(y[2], y[3])}};
 }
 #else
-__device__ inline u32 tf32(float v) {
-    u32 r;
-    asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(r) : "f"(v));
-    return r;
-}
-
-__device__ inline void mma_tf32(float c[4], const u32 a[4], const u32 b[2]) {
-    asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
-}
-
-__device__ inline void mma(float c[4], const Left& a, const Right& b) {
-    u32 ah[4], bh[2];
-    for (int i = 0; i < 4; ++i) ah[i] = tf32(a.p[i]);
-    for (int i = 0; i < 2; ++i) bh[i] = tf32(b.p[i]);
-#if PRECISION == 0
-    u32 al[4], bl[2];
-    for (int i = 0; i < 4; ++i) al[i] = tf32(a.p[i] - bits_to_float(ah[i]));
-    for (int i = 0; i < 2; ++i) bl[i] = tf32(b.p[i] - bits_to_float(bh[i]));
-    mma_tf32(c, al, bh);
-    mma_tf32(c, ah, bl);
-#endif
-    mma_tf32(c, ah, bh);
-}
-
 __device__ inline Left left_from(const real* tile, int m0, int k0) {
     int g = threadIdx.x % WARP / 4, t = threadIdx.x % 4;
     const real* at = tile + (m0 + g) * ROW + k0 + t;
@@ -133,15 +74,6 @@ __device__ inline void right_by_column(const real* tile, int n0, int k0, Right b
     for (int i = 0; i < 2; ++i) {
         const real* at = tile + (n0 + 8 * i + g) * ROW + k0 + t;
         b[i] = Right{{at[0], at[4]}};
-    }
-}
-
-// The k of a product of C tiles are taken in the order in which a lane holds them: 2t, then 2t + 1.
-__device__ inline void right_by_row(const real* tile, int k0, int n0, Right b[2]) {
-    int g = threadIdx.x % WARP / 4, t = threadIdx.x % 4;
-    for (int i = 0; i < 2; ++i) {
-        const real* at = tile + (k0 + 2 * t) * ROW + n0 + 8 * i + g;
-        b[i] = Right{{at[0], at[ROW]}};
     }
 }
 
@@ -178,7 +110,7 @@ __device__ inline void product_by_row(float (&out)[HEAD_TILES][4], const float (
 #pragma unroll
         for (int n = 0; n < HEAD_TILES; n += 2) {
             Right b[2];
-            right_by_row(right, k * K_STEP, n * 8, b);
+            right_by_row(right, ROW, k * K_STEP, n * 8, b);
             mma(out[n], a, b[0]);
             mma(out[n + 1], a, b[1]);
         }
@@ -186,7 +118,7 @@ __device__ inline void product_by_row(float (&out)[HEAD_TILES][4], const float (
 }
 
 // Asks for rows 0 to `count` of a matrix of HEAD columns in a tile; rows past them and columns past HEAD become 0. They are
-// there after wait_for_tiles and a barrier.
+// there after wait_for_copies and a barrier.
 __device__ inline void load_tile(real* tile, const real* from, int stride, int count) {
 #if HEAD % 8 == 0
     const int pieces = HEAD_PADDED * sizeof(real) / 16, each = 16 / sizeof(real);
@@ -194,9 +126,7 @@ __device__ inline void load_tile(real* tile, const real* from, int stride, int c
         int row = i / pieces, column = i % pieces * each;
         bool there = row < count && column < HEAD;
         const real* at = there ? from + (u64)row * stride + column : from;
-        asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(tile + row * ROW + column)), "l"(at),
-                     "r"(there ? 16 : 0)
-                     : "memory");
+        copy16(tile + row * ROW + column, at, there);
     }
 #else
     for (int i = threadIdx.x; i < TILE * HEAD_PADDED; i += ATTENTION_THREADS) {
@@ -205,8 +135,6 @@ __device__ inline void load_tile(real* tile, const real* from, int stride, int c
     }
 #endif
 }
-
-__device__ inline void wait_for_tiles() { asm volatile("cp.async.wait_all;" ::: "memory"); }
 
 __device__ inline void store2(real* to, float low, float high) {
 #if PRECISION == 2
