@@ -1,6 +1,7 @@
 //! Builds store, engine and screens and joins them; the only place that knows all.
 
 mod desk;
+mod forecast;
 mod port;
 
 use crate::cli::Answer;

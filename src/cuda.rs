@@ -16,11 +16,13 @@ mod layer;
 mod matmul;
 pub mod meter;
 mod precision;
+pub mod predict;
 mod projection;
 mod room;
 mod trained;
 mod weights;
 
+pub use batch::Bucket;
 pub use device::{Card, cards, check, ordinal};
 pub use error::CudaError;
 pub use precision::Precision;
@@ -34,9 +36,9 @@ use crate::spec::RunSpec;
 use crate::train::norms::Frozen;
 use crate::train::optim;
 use crate::train::parameters::Parameters;
-use crate::train::{Backend, BackendError, NamedTensor, Parameter, Part, State, StepReport};
+use crate::train::{Backend, BackendError, NamedTensor, Parameter, State, StepReport};
 use attention::Attention;
-use batch::{Bucket, Packed, Step};
+use batch::{Packed, Step};
 use device::{Gpu, Memory, Pinned};
 use graph::Graph;
 use head::Head;
@@ -102,7 +104,7 @@ impl Cuda {
         let form: Form = method.form().ok_or_else(|| BackendError::NoForm(method.id()))?;
         let precision = Precision::find(&spec.precision).ok_or_else(|| CudaError::Precision(spec.precision.clone()))?;
         let config = checkpoint.config.clone();
-        room::check(&config, spec.rank, precision.bytes())?;
+        let sizes = Sizes::new(&config, spec, method, precision, outputs)?;
         let gpu = Gpu::open(&spec.device)?;
         let products = Products::new(&gpu, precision)?;
         let kernels = Kernels::load(&gpu, &config, precision, spec.rank, outputs)?;
@@ -112,26 +114,6 @@ impl Cuda {
         let layers = (0..config.num_hidden_layers)
             .map(|i| Layer::new(&gpu, precision, checkpoint, i, &form, spec.scaling(), &parameters))
             .collect::<Result<Vec<_>, BackendError>>()?;
-        let adapter = |p: &&Parameter| p.part == Part::Adapter;
-        let adapters = parameters.list.iter().filter(adapter).map(|p| p.shape.iter().product::<usize>()).sum();
-        let first = &layers[0];
-        let sizes = Sizes {
-            n: config.hidden_size,
-            wide: config.intermediate_size,
-            heads: config.num_attention_heads,
-            layers: layers.len(),
-            rank: spec.rank,
-            outputs,
-            real: precision.bytes(),
-            width: first.input.width(),
-            width_output: first.output.width(),
-            apart: first.input.apart(),
-            apart_output: first.output.apart(),
-            values: parameters.values.len(),
-            adapters,
-            splits: precision == Precision::F32,
-            sets: if form.tied() { 2 } else { 1 },
-        };
         let trained = Trained::new(&gpu, &parameters)?;
         let descriptions: Vec<Matrix> = layers.iter().flat_map(|l| l.descriptions(trained.values.at(0))).collect();
         let room = Room::new(&gpu, &sizes, Bucket::new(1, 1, 1))?;

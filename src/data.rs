@@ -5,7 +5,7 @@ mod source;
 mod tokenize;
 mod tsv;
 
-pub use batch::{Batch, Dataset, Labels};
+pub use batch::{Batch, Dataset, Labels, by_length};
 pub use source::{Source, Split, load, load_file};
 pub use tokenize::{Encoded, Tokenizer};
 pub use tsv::parse;

@@ -2,16 +2,18 @@
 
 mod device;
 mod inspect;
+mod memory;
 mod timing;
 
 pub use device::{backend, devices};
 pub use inspect::{InspectError, Inspection, inspect};
+pub use memory::predict_memory;
 pub use timing::{RowsTiming, Timing, time_rows, time_steps};
 
 use crate::adapter;
-use crate::data::{self, Dataset, Source, Split, Tokenizer};
+use crate::data::{self, Dataset, Example, Source, Split, Tokenizer};
 use crate::event::{Level, RunEvent, RunFacts};
-use crate::model::{Checkpoint, ModelSource};
+use crate::model::ModelSource;
 use crate::spec::RunSpec;
 use crate::task::{self, Task};
 use crate::train::checkpoint::{self, CheckpointError, Position};
@@ -141,9 +143,19 @@ fn source(spec: &RunSpec) -> Source {
     if spec.data.is_empty() { Source::Embedded } else { Source::Folder(spec.data.clone().into()) }
 }
 
-fn tokenizer(spec: &RunSpec, model: &Checkpoint) -> Result<Tokenizer, JobError> {
+/// The tokenizer of `spec`'s model from its file's bytes.
+fn tokenizer(spec: &RunSpec, bytes: &[u8]) -> Result<Tokenizer, JobError> {
     let named = |source| JobError::Tokenizer { model: spec.model.clone(), source };
-    Tokenizer::from_bytes(&model.tokenizer, spec.max_length).map_err(named)
+    Tokenizer::from_bytes(bytes, spec.max_length).map_err(named)
+}
+
+/// The task's training rows, as many as `spec` asks for.
+fn training_rows(spec: &RunSpec, task: &dyn Task) -> Result<Vec<Example>, JobError> {
+    let mut rows = data::load(task, &source(spec), Split::Train)?;
+    if spec.train_rows > 0 {
+        rows.truncate(spec.train_rows);
+    }
+    Ok(rows)
 }
 
 /// Loads, trains, and ends when the run is done or asked to end. Runs on the asked number of threads.
@@ -166,12 +178,8 @@ fn train(job: &Job, signal: &dyn Fn() -> Signal, sink: &mut dyn Sink) -> Result<
     let task = task::find(&spec.task)?;
     let model = ModelSource::resolve(&spec.model)?.load()?;
     let config = &model.config;
-    let tokenizer = tokenizer(spec, &model)?;
-    let mut rows = data::load(task, &source(spec), Split::Train)?;
-    if spec.train_rows > 0 {
-        rows.truncate(spec.train_rows);
-    }
-    let train = Dataset::new(task, &tokenizer, &rows)?;
+    let tokenizer = tokenizer(spec, &model.tokenizer)?;
+    let train = Dataset::new(task, &tokenizer, &training_rows(spec, task)?)?;
     let validation = Dataset::new(task, &tokenizer, &data::load(task, &source(spec), Split::Validation)?)?;
     let mut backend = backend(spec, &model, task)?;
 
@@ -261,7 +269,7 @@ pub fn evaluate_file(
     let spec = spec_of(adapter, &metadata, model, task)?;
     let task = task::find(&spec.task)?;
     let model = ModelSource::resolve(&spec.model)?.load()?;
-    let tokenizer = tokenizer(&spec, &model)?;
+    let tokenizer = tokenizer(&spec, &model.tokenizer)?;
     let rows = Dataset::new(task, &tokenizer, &data::load_file(task, file)?)?;
     let mut backend = backend(&spec, &model, task)?;
     let mut state = backend.state()?;

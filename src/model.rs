@@ -11,6 +11,7 @@ pub mod shape;
 pub mod weights;
 
 pub use config::Config;
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 use weights::Weights;
@@ -83,13 +84,24 @@ impl ModelSource {
 
     /// Reads and checks `config.json` alone.
     pub fn config(&self) -> Result<Config, ModelError> {
-        match self {
-            Self::Embedded => Config::parse(&String::from_utf8_lossy(CONFIG)),
-            Self::Folder(folder) => {
-                let path = folder.join(FILES[0]);
-                let text = std::fs::read_to_string(&path).map_err(|source| ModelError::Read { path, source })?;
-                Config::parse(&text).map_err(|e| self.named(e))
+        Config::parse(&String::from_utf8_lossy(&self.read(0)?)).map_err(|e| self.named(e))
+    }
+
+    /// Reads `tokenizer.json` alone.
+    pub fn tokenizer(&self) -> Result<Cow<'static, [u8]>, ModelError> {
+        self.read(2)
+    }
+
+    /// The bytes of one of [`FILES`], by its place there.
+    fn read(&self, file: usize) -> Result<Cow<'static, [u8]>, ModelError> {
+        let Self::Folder(folder) = self else { return Ok(Cow::Borrowed([CONFIG, WEIGHTS, TOKENIZER][file])) };
+        let path = folder.join(FILES[file]);
+        match std::fs::read(&path) {
+            Ok(bytes) => Ok(Cow::Owned(bytes)),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                Err(ModelError::MissingFile { folder: folder.clone(), missing: FILES[file].into() })
             }
+            Err(source) => Err(ModelError::Read { path, source }),
         }
     }
 
@@ -103,29 +115,17 @@ impl ModelSource {
 
     /// Reads and checks all three files.
     pub fn load(&self) -> Result<Checkpoint, ModelError> {
-        let (label, [config, weights, tokenizer]) = match self {
-            Self::Embedded => (EMBEDDED.to_string(), [CONFIG, WEIGHTS, TOKENIZER].map(std::borrow::Cow::Borrowed)),
-            Self::Folder(folder) => {
-                let read = |name: &str| {
-                    let path = folder.join(name);
-                    match std::fs::read(&path) {
-                        Ok(bytes) => Ok(std::borrow::Cow::Owned(bytes)),
-                        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                            Err(ModelError::MissingFile { folder: folder.clone(), missing: name.into() })
-                        }
-                        Err(source) => Err(ModelError::Read { path, source }),
-                    }
-                };
-                (folder.display().to_string(), [read(FILES[0])?, read(FILES[1])?, read(FILES[2])?])
-            }
+        let label = match self {
+            Self::Embedded => EMBEDDED.to_string(),
+            Self::Folder(folder) => folder.display().to_string(),
         };
-        let config = Config::parse(&String::from_utf8_lossy(&config)).map_err(|e| self.named(e))?;
+        let config = self.config()?;
         let file = format!("{label}/{}", FILES[1]);
-        let weights = Weights::parse(file, weights, Some(config.family))?;
+        let weights = Weights::parse(file, self.read(1)?, Some(config.family))?;
         for (name, shape) in config.encoder_shapes() {
             weights.check(&name, &shape)?;
         }
-        Ok(Checkpoint { config, weights, tokenizer: tokenizer.into_owned() })
+        Ok(Checkpoint { config, weights, tokenizer: self.tokenizer()?.into_owned() })
     }
 }
 

@@ -19,6 +19,8 @@ pub struct Interest {
     pub figure1: bool,
     /// Specs whose adapters' sizes are wanted, before any is launched.
     pub sizes_of: Vec<RunSpec>,
+    /// Specs whose runs' GPU memory is wanted, before any is launched.
+    pub memory_of: Vec<RunSpec>,
 }
 
 /// What changed since the last one.
@@ -32,6 +34,7 @@ pub struct Delta {
     pub open: Option<Option<RunDetail>>,
     pub figure1: Option<Vec<RunNorms>>,
     pub sizes: Option<Vec<AdapterSize>>,
+    pub memory: Option<Arc<Vec<MemoryNeed>>>,
 }
 
 /// What a spec would train, the head left out.
@@ -41,6 +44,16 @@ pub struct AdapterSize {
     pub parameters: u64,
     /// In float32.
     pub bytes: u64,
+}
+
+/// GPU memory that a run of a spec would take.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MemoryNeed {
+    pub of: RunSpec,
+    /// In all, the driver's own share included.
+    pub bytes: u64,
+    /// Bytes that the card has; none where it is not here.
+    pub card: Option<u64>,
 }
 
 /// All that the screens show.
@@ -53,6 +66,8 @@ pub struct View {
     pub figure1: Arc<Vec<RunNorms>>,
     /// Of the specs whose size can be told.
     pub sizes: Arc<Vec<AdapterSize>>,
+    /// Of the specs that train on a GPU and whose memory can be told.
+    pub memory: Arc<Vec<MemoryNeed>>,
 }
 
 impl View {
@@ -84,6 +99,9 @@ impl View {
         }
         if let Some(sizes) = delta.sizes {
             self.sizes = Arc::new(sizes);
+        }
+        if let Some(memory) = delta.memory {
+            self.memory = memory;
         }
     }
 

@@ -23,7 +23,9 @@ fn a_step_is_timed_on_the_embedded_model() {
     let report = bench(&["step", "--method", "lora", "--batch", "2", "--seq", "8", "--steps", "3"]);
     positive(&report, &["median_ms", "p10_ms", "p90_ms", "first_step_ms", "samples_per_s", "tflops"]);
     assert!(report["p10_ms"].as_f64() <= report["median_ms"].as_f64());
-    assert!(report["peak_mib"].is_null() && report["fraction_of_limit"].is_null(), "figures of a GPU: {report}");
+    for figure in ["peak_mib", "predicted_mib", "fraction_of_limit"] {
+        assert_eq!(report.get(figure), Some(&Value::Null), "a figure of a GPU: {report}");
+    }
 }
 
 #[test]
@@ -38,6 +40,7 @@ fn rows_of_a_task_are_timed_by_several_runs_side_by_side() {
     let report = bench(&["rows", "--task", "rte", "--batch", "4", "--steps", "2", "--adapters", "2"]);
     positive(&report, &["ms_per_step", "samples_per_s", "mean_tokens", "mean_padded"]);
     assert!(report["mean_tokens"].as_f64() <= report["mean_padded"].as_f64(), "{report}");
+    assert!(["peak_mib", "predicted_mib"].iter().all(|f| report.get(*f) == Some(&Value::Null)), "{report}");
     let rate = 2.0 * 4.0 * 1e3 / report["ms_per_step"].as_f64().expect("a time");
     let found = report["samples_per_s"].as_f64().expect("a rate");
     assert!((found / rate - 1.0).abs() < 1e-6, "rows of both runs count: {found} and {rate}");

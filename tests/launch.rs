@@ -87,6 +87,41 @@ fn only_valid_runs_leave_the_form() {
 }
 
 #[test]
+fn what_a_run_takes_of_a_gpu_is_told_without_delaying_a_key() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(folder.path()).expect("a store");
+    let engine = Engine::start(store.handle(), &[], job::execute).expect("an engine");
+    let port = AppPort::start(&store, Arc::new(engine), folder.path()).expect("a port");
+    let choices = Choices {
+        tasks: eigenscope::task::ids(),
+        methods: vec!["symlora", "lora", "full"],
+        devices: vec!["cpu".into()],
+    };
+    let mut ui = Ui::new(&port, &choices, Colours::None);
+    let on_gpu = RunSpec { device: "cuda:0".into(), ..RunSpec::default() };
+    let gib = |spec: &RunSpec| {
+        let bytes = job::predict_memory(spec).expect("told").expect("bytes");
+        format!("{:.1}", bytes as f64 / f64::from(1u32 << 30))
+    };
+    press(&mut ui, KeyCode::Char('6'));
+    fill(&mut ui, "device", "cuda:0");
+    wait_for(&mut ui, &format!("49 KiB a run · {} GiB on cuda:0", gib(&on_gpu)));
+    // Every key asks for other rows; none waits for an answer.
+    let begun = Instant::now();
+    for length in ["8", "16", "32", "64", "96", "127", "128"] {
+        fill(&mut ui, "max_length", length);
+        ui.refresh();
+    }
+    let typed = begun.elapsed();
+    assert!(typed < Duration::from_millis(500), "{typed:?}");
+    fill(&mut ui, "batch_size", "1024");
+    let large = RunSpec { batch_size: 1024, ..on_gpu };
+    wait_for(&mut ui, &format!("49 KiB a run · {} GiB on cuda:0", gib(&large)));
+    fill(&mut ui, "device", "cpu");
+    wait_for(&mut ui, "49 KiB a run  ");
+}
+
+#[test]
 fn the_form_counts_as_the_run_does() {
     use eigenscope::event::RunEvent;
     use eigenscope::train::fit::Sink;

@@ -6,7 +6,7 @@ use eigenscope::figure::{Map, Scale};
 use eigenscope::record::{AtBest, Bin, LogLine, RunDetail, RunNorms, RunSummary, Series};
 use eigenscope::spec::RunSpec;
 use eigenscope::ui::{Choices, Colours, Filter, Ui};
-use eigenscope::view::{About, AdapterSize, Interest, Message, Port, Request, View};
+use eigenscope::view::{About, AdapterSize, Interest, MemoryNeed, Message, Port, Request, View};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
@@ -154,6 +154,7 @@ fn view() -> View {
         open: Some(Arc::new(detail)),
         figure1: Arc::new(figure1),
         sizes: Arc::new(vec![AdapterSize { of: RunSpec::default(), parameters: 12_396, bytes: 49_584 }]),
+        memory: Arc::default(),
     }
 }
 
@@ -342,6 +343,54 @@ fn the_launch_form_checks_and_makes_grids() {
     ui.event(&key("enter"));
     assert!(
         matches!(&port.asked.borrow()[..], [Request::Launch(specs)] if specs.len() == 2 && specs[0].task == "cola")
+    );
+}
+
+#[test]
+fn the_launch_form_tells_what_a_run_takes_of_a_gpu() {
+    let on = |device: &str, batch_size: usize| RunSpec { device: device.into(), batch_size, ..RunSpec::default() };
+    let need =
+        |of: RunSpec, gib: f64, card: Option<u64>| MemoryNeed { of, bytes: (gib * (1u64 << 30) as f64) as u64, card };
+    let memory = vec![
+        need(on("cuda:0", 32), 1.2, Some(80 << 30)),
+        need(on("cuda:0", 64), 2.04, Some(80 << 30)),
+        need(on("cuda:0", 9_000), 90.5, Some(80 << 30)),
+        need(on("cuda:1", 32), 1.2, None),
+    ];
+    let port = fake(View { memory: Arc::new(memory), ..view() });
+    let mut ui = Ui::new(&port, &choices(), Colours::True);
+    drawn(&mut ui, 160, 40);
+    ui.event(&key("6"));
+    let shown = |ui: &mut Ui| text(&drawn(ui, 160, 40));
+    assert!(!shown(&mut ui).contains("GiB"), "nothing of the CPU");
+    let fill = |ui: &mut Ui, field: &str, value: &str| {
+        let at = eigenscope::spec::FIELDS.iter().position(|f| f.name == field).expect("a field");
+        ui.event(&Event::Key(KeyEvent::new(KeyCode::Home, KeyModifiers::NONE)));
+        (0..at).for_each(|_| ui.event(&key("tab")));
+        ui.event(&key("ctrl-u"));
+        ui.event(&Event::Paste(value.into()));
+        shown(ui)
+    };
+    let one = fill(&mut ui, "device", "cuda:0");
+    assert!(one.contains("1 run: enter launches · 12396 params, 49 KiB a run · 1.2 GiB on cuda:0"), "{one}");
+    assert_eq!(port.looked.borrow().memory_of, [on("cuda:0", 32)]);
+    fill(&mut ui, "seed", "0,1,2");
+    assert_eq!(port.looked.borrow().memory_of, [on("cuda:0", 32)], "a seed does not matter");
+    let grid = fill(&mut ui, "batch_size", "32,64");
+    assert!(grid.contains("6 runs: enter launches · 12396 params, 49 KiB a run · 1.2 to 2.0 GiB on cuda:0"), "{grid}");
+    let unknown = fill(&mut ui, "batch_size", "32,128");
+    assert!(unknown.contains("6 runs: enter launches") && !unknown.contains("GiB"), "{unknown}");
+    let large = fill(&mut ui, "batch_size", "32,9000");
+    assert!(large.contains("1.2 to 90.5 GiB, more than the 80.0 GiB of cuda:0"), "{large}");
+    fill(&mut ui, "batch_size", "32");
+    let two = fill(&mut ui, "device", "cuda:0,cuda:1,cpu");
+    assert!(two.contains("1.2 GiB on cuda:0 · 1.2 GiB on cuda:1"), "{two}");
+    fill(&mut ui, "device", "cuda:0");
+    fill(&mut ui, "batch_size", "9000");
+    ui.event(&key("enter"));
+    assert!(
+        matches!(&port.asked.borrow()[..], [Request::Launch(specs)] if specs.len() == 3),
+        "a warning refuses nothing"
     );
 }
 

@@ -1,6 +1,7 @@
 //! The screens' window on the program: a reader thread folds what was committed, a desk thread carries out requests.
 
 use super::desk::Desk;
+use super::forecast::{Forecast, Told};
 use crate::cuda::{self, Card};
 use crate::engine::Engine;
 use crate::spec::RunSpec;
@@ -36,6 +37,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 /// The live [`Port`]; dropping it ends its threads.
 pub struct AppPort {
     shared: Arc<Shared>,
+    forecast: Forecast,
     wake: Option<Sender<()>>,
     requests: Option<Sender<Request>>,
     threads: Vec<JoinHandle<()>>,
@@ -45,11 +47,14 @@ impl AppPort {
     /// Reads the store once, so that the first frame is whole, then starts the threads.
     pub fn start(store: &Store, engine: Arc<Engine>, runs: &Path) -> anyhow::Result<Self> {
         let shared = Arc::new(Shared::default());
+        let cards = cuda::cards().unwrap_or_default();
+        let forecast = Forecast::start(cards.clone()).context("cannot start the forecast thread")?;
         let mut follower = Follower {
             reader: store.reader()?,
             view: View::default(),
             seen: Interest::default(),
-            cards: cuda::cards().unwrap_or_default(),
+            forecast: forecast.told(),
+            cards,
         };
         *lock(&shared.device_line) = device_line(&follower.cards);
         follower.follow(&shared).context("cannot read the store")?;
@@ -74,7 +79,7 @@ impl AppPort {
                 }
             })
             .context("cannot start the desk thread")?;
-        Ok(Self { shared, wake: Some(wake), requests: Some(requests), threads: vec![reader, desk] })
+        Ok(Self { shared, forecast, wake: Some(wake), requests: Some(requests), threads: vec![reader, desk] })
     }
 }
 
@@ -86,6 +91,9 @@ impl Port for AppPort {
     fn look(&self, interest: Interest) {
         let mut wanted = lock(&self.shared.interest);
         if *wanted != interest {
+            if wanted.memory_of != interest.memory_of {
+                self.forecast.ask(interest.memory_of.clone());
+            }
             *wanted = interest;
             if let Some(wake) = &self.wake {
                 let _ = wake.try_send(());
@@ -125,6 +133,7 @@ struct Follower {
     reader: Reader,
     view: View,
     seen: Interest,
+    forecast: Told,
     cards: Vec<Card>,
 }
 
@@ -166,7 +175,9 @@ impl Follower {
         let interest = lock(&shared.interest).clone();
         let (watermark, runs, removed) = self.reader.changed_since(self.view.watermark)?;
         let looked_elsewhere = interest != self.seen;
-        if watermark == self.view.watermark && !looked_elsewhere {
+        let memory = self.forecast.newest();
+        let memory = (!Arc::ptr_eq(&memory, &self.view.memory)).then_some(memory);
+        if watermark == self.view.watermark && !looked_elsewhere && memory.is_none() {
             return Ok(());
         }
         let touched = |id| runs.iter().any(|r| &r.id == id) || removed.contains(id);
@@ -179,7 +190,7 @@ impl Follower {
         };
         let figure1 = if interest.figure1 { Some(self.reader.run_norms()?) } else { None };
         let sizes = (interest.sizes_of != self.seen.sizes_of).then(|| sizes(&interest.sizes_of));
-        self.view.fold(Delta { watermark, runs, removed, open, figure1, sizes });
+        self.view.fold(Delta { watermark, runs, removed, open, figure1, sizes, memory });
         self.seen = interest;
         *lock(&shared.view) = Arc::new(self.view.clone());
         Ok(())

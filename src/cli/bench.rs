@@ -122,7 +122,7 @@ fn step(matches: &ArgMatches) -> anyhow::Result<serde_json::Value> {
         "precision": spec.precision, "batch": spec.batch_size, "seq": spec.max_length,
         "median_ms": at(0.5), "p10_ms": at(0.1), "p90_ms": at(0.9), "first_step_ms": times.first_ms,
         "samples_per_s": spec.batch_size as f64 / at(0.5) * 1e3,
-        "peak_mib": times.peak_bytes.map(|b| b >> 20),
+        "peak_mib": times.peak_bytes.map(|b| b >> 20), "predicted_mib": times.predicted_bytes.map(|b| b >> 20),
         "tflops": rate / 1e12, "fraction_of_limit": times.limit.map(|limit| rate / limit),
     }))
 }
@@ -139,5 +139,6 @@ fn rows(matches: &ArgMatches) -> anyhow::Result<serde_json::Value> {
         "precision": spec.precision, "task": spec.task, "batch": spec.batch_size, "adapters": adapters,
         "ms_per_step": times.seconds / times.steps as f64 * 1e3, "samples_per_s": times.samples as f64 / times.seconds,
         "mean_tokens": times.mean_tokens, "mean_padded": times.mean_padded,
+        "peak_mib": times.peak_bytes.map(|b| b >> 20), "predicted_mib": times.predicted_bytes.map(|b| b >> 20),
     }))
 }

@@ -37,6 +37,10 @@ impl Site {
     }
 }
 
+/// Targets of an adapter by the projection that they are part of: of the layer's input, and of the attention's output.
+pub const INPUT: [&str; 3] = ["query", "key", "value"];
+pub const OUTPUT: [&str; 1] = ["output"];
+
 /// Weights of one layer.
 pub struct Layer {
     index: usize,
@@ -111,8 +115,8 @@ impl Layer {
             n,
             wide,
             size: precision.bytes(),
-            input: project(&["query", "key", "value"])?,
-            output: project(&["output"])?,
+            input: project(&INPUT)?,
+            output: project(&OUTPUT)?,
             attention_norm: norm("attention.output.LayerNorm")?,
             intermediate: dense("intermediate.dense", wide, n)?,
             dense: dense("output.dense", n, wide)?,

@@ -14,7 +14,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-const WORKSPACE: usize = 32 << 20;
+/// Bytes of device memory that the products of one engine work in.
+pub const WORKSPACE: usize = 32 << 20;
 /// Algorithms that are timed, and how often each.
 const CANDIDATES: usize = 8;
 const REPEATS: usize = 5;

@@ -144,10 +144,26 @@ pub struct Strided {
     pub stride: usize,
 }
 
+/// Columns of a projection's product, and of the outputs that stand apart from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Columns {
+    pub width: usize,
+    pub apart: usize,
+}
+
+impl Columns {
+    /// For `matrices` layers [n, n] of which `adapted` have factors of rank `rank`, each with a c where `scaled`.
+    pub fn new(n: usize, matrices: usize, adapted: usize, rank: usize, scaled: bool) -> Self {
+        // Rows of the product begin at multiples of 16 bytes; the rows of weights that this takes stay 0.
+        let width = (matrices * n + adapted * rank).next_multiple_of(8);
+        Self { width, apart: if scaled { adapted * n } else { 0 } }
+    }
+}
+
 /// Square layers [n, n] of one input [tokens, n].
 pub struct Projection {
     n: usize,
-    width: usize,
+    columns: Columns,
     scaling: f32,
     tied: bool,
     size: usize,
@@ -232,8 +248,7 @@ impl Projection {
         let size = precision.bytes();
         let mut stacked = Vec::new();
         let mut matrices = Vec::new();
-        let mut width = paths.len() * n;
-        let mut rank = 0;
+        let (mut count, mut rank) = (0, 0);
         for path in paths {
             stacked.extend(weights.values::<f32>(&format!("{path}.weight"), &[n, n])?);
             let range = |suffix: &str| parameters.range(&format!("{path}.{suffix}"));
@@ -242,21 +257,21 @@ impl Projection {
                 (Some(u), Some(v)) => {
                     rank = u.range.len() / n;
                     let u_rows = gpu.zeros(rank * n * size)?;
-                    Some(Adapted { column: width, c: form.c.and_then(range), d: form.d.and_then(range), u, v, u_rows })
+                    let (c, d) = (form.c.and_then(range), form.d.and_then(range));
+                    Some(Adapted { column: paths.len() * n + count * rank, c, d, u, v, u_rows })
                 }
                 _ => None,
             };
-            width += adapted.as_ref().map_or(0, |_| rank);
+            count += usize::from(adapted.is_some());
             let bias = floats(gpu, weights, &format!("{path}.bias"), n)?;
             matrices.push(Linear { bias, adapted });
         }
-        // Rows of the product begin at multiples of 16 bytes; the rows of weights that this takes stay 0.
-        let width = width.next_multiple_of(8);
-        stacked.resize(width * n, 0.0);
         let with_c = matrices.iter().any(|m| m.adapted.as_ref().is_some_and(|a| a.c.is_some()));
+        let columns = Columns::new(n, paths.len(), count, rank, with_c);
+        stacked.resize(columns.width * n, 0.0);
         Ok(Self {
             n,
-            width,
+            columns,
             scaling: scaling as f32,
             tied: form.tied(),
             size,
@@ -268,12 +283,7 @@ impl Projection {
 
     /// Columns of the product.
     pub fn width(&self) -> usize {
-        self.width
-    }
-
-    /// Columns of the outputs that stand apart from the product.
-    pub fn apart(&self) -> usize {
-        self.n * self.matrices.iter().filter(|m| has_c(m)).count()
+        self.columns.width
     }
 
     pub fn any_adapted(&self) -> bool {
@@ -309,9 +319,9 @@ impl Projection {
     pub fn output(&self, i: usize, room: Room) -> Strided {
         if has_c(&self.matrices[i]) {
             let before = self.matrices[..i].iter().filter(|m| has_c(m)).count();
-            Strided { at: room.y + (before * self.n * self.size) as u64, stride: self.apart() }
+            Strided { at: room.y + (before * self.n * self.size) as u64, stride: self.columns.apart }
         } else {
-            Strided { at: room.z + (i * self.n * self.size) as u64, stride: self.width }
+            Strided { at: room.z + (i * self.n * self.size) as u64, stride: self.columns.width }
         }
     }
 
@@ -339,7 +349,7 @@ impl Projection {
     /// From x [tokens, n] to the product z and the outputs. The matrices that `bare` names keep their product without the
     /// bias where they are not adapted.
     pub fn forward(&self, tools: &Tools, tokens: usize, x: u64, room: Room, bare: &[usize]) -> Result<(), CudaError> {
-        let shape = Shape::forward(tokens, self.width, self.n);
+        let shape = Shape::forward(tokens, self.columns.width, self.n);
         tools.product(shape, x, self.stacked.at(0), room.z)?;
         let mut parts = [Part::default(); 3];
         let mut count = 0;
@@ -350,7 +360,7 @@ impl Projection {
             }
         }
         let grid = Grid::warps(tokens.div_ceil(TOKENS), count);
-        let (z, width, capacity, scaling) = (room.z, self.width as i32, tokens as i32, self.scaling);
+        let (z, width, capacity, scaling) = (room.z, self.columns.width as i32, tokens as i32, self.scaling);
         tools.gpu.launch(tools.kernels.combine, grid, &mut params![z, width, capacity, scaling, parts])
     }
 
@@ -369,7 +379,7 @@ impl Projection {
         partials: Partials,
     ) -> Result<(), CudaError> {
         let (tokens, only_first) = (count.capacity, i32::from(count.only_first));
-        let (width, capacity, scaling) = (self.width as i32, tokens as i32, self.scaling);
+        let (width, capacity, scaling) = (self.columns.width as i32, tokens as i32, self.scaling);
         let room = Room { z, y: 0 };
         let mut parts = [Part::default(); 3];
         let mut places = [Places::default(); 3];
@@ -401,7 +411,7 @@ impl Projection {
             )?;
         }
         if let Some((dx, adds)) = dx {
-            let shape = Shape { adds, ..Shape::backward(tokens, self.n, self.width) };
+            let shape = Shape { adds, ..Shape::backward(tokens, self.n, self.columns.width) };
             let weights = self.scaled.as_ref().unwrap_or(&self.stacked);
             tools.product(shape, dz, weights.at(0), dx)?;
         }

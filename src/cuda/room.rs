@@ -4,8 +4,14 @@ use super::attention::SHORT_TILE;
 use super::batch::Bucket;
 use super::device::{Gpu, Memory};
 use super::error::CudaError;
-use super::projection::SLABS;
+use super::layer::{INPUT, OUTPUT};
+use super::precision::Precision;
+use super::projection::{Columns, SLABS};
+use crate::adapter::Method;
 use crate::model::Config;
+use crate::spec::RunSpec;
+use crate::train::parameters::outline;
+use crate::train::{BackendError, Part};
 
 /// Sizes that do not change with the batch.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +30,8 @@ pub struct Sizes {
     /// Columns of the outputs that stand apart from these products.
     pub apart: usize,
     pub apart_output: usize,
+    /// Adapted matrices of a layer.
+    pub adapted: usize,
     /// Trained values, all and of the adapters.
     pub values: usize,
     pub adapters: usize,
@@ -31,6 +39,48 @@ pub struct Sizes {
     pub splits: bool,
     /// Sets of partial gradients for each slab of tokens.
     pub sets: usize,
+}
+
+impl Sizes {
+    /// Sizes of a model of `config` that `spec` trains with `method` under `outputs` logits, or why these kernels cannot.
+    pub fn new(
+        config: &Config,
+        spec: &RunSpec,
+        method: &dyn Method,
+        precision: Precision,
+        outputs: usize,
+    ) -> Result<Self, BackendError> {
+        let form = method.form().ok_or_else(|| BackendError::NoForm(method.id()))?;
+        check(config, spec.rank, precision.bytes())?;
+        let (n, rank) = (config.hidden_size, spec.rank);
+        let adapted = |of: &[&str]| of.iter().filter(|t| spec.targets.iter().any(|s| s == *t)).count();
+        let columns = |of: &[&str]| Columns::new(n, of.len(), adapted(of), rank, form.c.is_some());
+        let (input, output) = (columns(&INPUT), columns(&OUTPUT));
+        let (mut values, mut adapters) = (0, 0);
+        for (parameter, _) in outline(config, spec, method, outputs)? {
+            let len = parameter.shape.iter().product::<usize>();
+            values += len;
+            adapters += if parameter.part == Part::Adapter { len } else { 0 };
+        }
+        Ok(Self {
+            n,
+            wide: config.intermediate_size,
+            heads: config.num_attention_heads,
+            layers: config.num_hidden_layers,
+            rank,
+            outputs,
+            real: precision.bytes(),
+            width: input.width,
+            width_output: output.width,
+            apart: input.apart,
+            apart_output: output.apart,
+            adapted: adapted(&INPUT) + adapted(&OUTPUT),
+            values,
+            adapters,
+            splits: precision == Precision::F32,
+            sets: if form.tied() { 2 } else { 1 },
+        })
+    }
 }
 
 /// What the way back needs of one layer: addresses.
@@ -203,7 +253,7 @@ fn cut(cutter: &mut Cutter, s: &Sizes, bucket: Bucket) -> Pieces {
 }
 
 /// Why a model cannot be trained with these kernels.
-pub fn check(config: &Config, rank: usize, real: usize) -> Result<(), CudaError> {
+fn check(config: &Config, rank: usize, real: usize) -> Result<(), CudaError> {
     let head = config.hidden_size / config.num_attention_heads;
     let whole = |field, found: usize| {
         let expected = "a multiple of 8";

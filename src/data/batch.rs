@@ -32,6 +32,21 @@ pub struct Batch {
     pub labels: Labels,
 }
 
+/// Indices of rows of these lengths, shortest first, in batches of at most `tokens` tokens with their pads: neighbours of like
+/// length waste little. A longer row stands alone.
+pub fn by_length(lengths: &[usize], tokens: usize) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..lengths.len()).collect();
+    order.sort_by_key(|&i| lengths[i]);
+    let mut batches: Vec<Vec<usize>> = Vec::new();
+    for i in order {
+        match batches.last_mut() {
+            Some(batch) if (batch.len() + 1) * lengths[i] <= tokens => batch.push(i),
+            _ => batches.push(vec![i]),
+        }
+    }
+    batches
+}
+
 /// Tokenised rows with their labels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dataset {
@@ -66,20 +81,10 @@ impl Dataset {
         &self.labels
     }
 
-    /// Indices of all rows, shortest first, in batches of at most `tokens` tokens with their pads: neighbours of like
-    /// length waste little. A longer row stands alone.
+    /// Indices of all rows in batches, see [`by_length`].
     pub fn by_length(&self, tokens: usize) -> Vec<Vec<usize>> {
-        let len = |i: usize| self.rows[i].ids.len();
-        let mut order: Vec<usize> = (0..self.rows.len()).collect();
-        order.sort_by_key(|&i| len(i));
-        let mut batches: Vec<Vec<usize>> = Vec::new();
-        for i in order {
-            match batches.last_mut() {
-                Some(batch) if (batch.len() + 1) * len(i) <= tokens => batch.push(i),
-                _ => batches.push(vec![i]),
-            }
-        }
-        batches
+        let lengths: Vec<usize> = self.rows.iter().map(|r| r.ids.len()).collect();
+        by_length(&lengths, tokens)
     }
 
     /// The rows at `indices` as one batch.

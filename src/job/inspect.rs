@@ -1,9 +1,10 @@
 //! Norms and spectra of a saved adapter, with or without the model it was made for.
 
-use super::{Checkpoint, JobError, ModelSource};
+use super::{JobError, ModelSource};
 use crate::adapter::{self, Method};
 use crate::analysis::{self, Matrix};
 use crate::event::LayerNorm;
+use crate::model::Checkpoint;
 use crate::train::checkpoint;
 use crate::train::{NamedTensor, Values};
 use std::collections::{BTreeMap, HashMap};

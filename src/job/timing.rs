@@ -1,7 +1,8 @@
 //! Times of training steps: on generated full rows, or on a task's own rows, by one backend or several side by side.
 
+use super::memory::{self, bucket};
 use super::{JobError, ModelSource, backend, check};
-use crate::cuda::{self, Precision};
+use crate::cuda::{self, Bucket, Card, Precision};
 use crate::data::{self, Batch, Dataset, Labels, Source, Split, Tokenizer};
 use crate::model::{Checkpoint, Config, shape};
 use crate::random::{self, Stream};
@@ -24,6 +25,8 @@ pub struct Timing {
     pub steps_ms: Vec<f64>,
     /// Memory of the device that this process held at the end, in bytes; `None` on the CPU.
     pub peak_bytes: Option<u64>,
+    /// What was predicted of that.
+    pub predicted_bytes: Option<u64>,
     /// Multiplications and additions of one step, counted as [`operations`] does.
     pub operations: f64,
     /// What the device could do in a second; `None` where it is not known.
@@ -49,12 +52,14 @@ pub fn time_steps(spec: &RunSpec, shape: Option<&str>, steps: usize, start: &Ins
             mask: vec![1; rows * width],
             labels: Labels::Classes((0..rows).map(|r| r as u32 % 2).collect()),
         };
-        let card = cuda::cards().ok().and_then(|cards| cards.into_iter().find(|c| c.id == spec.device));
+        let card = card(spec);
+        let full = Bucket::new(rows * width, rows, width);
         let precision = Precision::find(&spec.precision);
         let mut timing = Timing {
             first_ms: 0.0,
             steps_ms: Vec::with_capacity(steps),
             peak_bytes: None,
+            predicted_bytes: memory::predict(spec, &model.config, task, full, 1)?,
             operations: operations(&model.config, rows, width),
             limit: card.as_ref().zip(precision).and_then(|(card, precision)| card.limit(precision)),
         };
@@ -71,6 +76,11 @@ pub fn time_steps(spec: &RunSpec, shape: Option<&str>, steps: usize, start: &Ins
         timing.peak_bytes = card.as_ref().and_then(cuda::meter::own_memory);
         Ok(timing)
     })
+}
+
+/// The card of `spec`'s device; none where that is the CPU.
+fn card(spec: &RunSpec) -> Option<Card> {
+    cuda::cards().ok()?.into_iter().find(|c| c.id == spec.device)
 }
 
 /// Operations of a step with adapters in every layer: each encoder weight once forward and once for the gradient of its input,
@@ -95,6 +105,10 @@ pub struct RowsTiming {
     /// Mean tokens of a row, without and with the pads up to the longest of its batch.
     pub mean_tokens: f64,
     pub mean_padded: f64,
+    /// Memory of the device that this process held once every batch had been met, in bytes, and what was predicted of that;
+    /// `None` on the CPU.
+    pub peak_bytes: Option<u64>,
+    pub predicted_bytes: Option<u64>,
 }
 
 /// Trains `adapters` backends side by side, each for `steps` batches of the task's training rows in random order. The rows
@@ -122,28 +136,39 @@ pub fn time_rows(
         let tokens: usize = batches.iter().flat_map(|b| &b.mask).map(|m| usize::from(*m)).sum();
         let padded: usize = batches.iter().map(|b| b.mask.len()).sum();
         let samples: usize = batches.iter().map(|b| b.rows).sum();
-        let ready = Barrier::new(adapters + 1);
+        let lengths = |b: &Batch| -> Vec<usize> {
+            b.mask.chunks(b.width.max(1)).map(|row| row.iter().map(|m| usize::from(*m)).sum()).collect()
+        };
+        let largest = memory::largest(batches.iter().map(|b| bucket(&lengths(b))));
+        let predicted_bytes = memory::predict(spec, &model.config, task, largest, adapters)?;
+        let card = card(spec);
+        let together = Barrier::new(adapters + 1);
         let run = |seed: u64| -> Result<(), JobError> {
             let spec = RunSpec { seed, ..spec.clone() };
             // Every shape is met once before the clock starts.
             let warm = backend(&spec, &model, task)
                 .and_then(|mut backend| steps_on(&mut *backend, &batches).map(|()| backend));
-            ready.wait();
+            together.wait();
+            together.wait();
             steps_on(&mut *warm?, &batches)
         };
         let run = &run;
-        let seconds = std::thread::scope(|scope| {
+        let (seconds, peak_bytes) = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..adapters as u64).map(|seed| scope.spawn(move || run(seed))).collect();
-            ready.wait();
+            together.wait();
+            // All are there and wait: none has given its memory back.
+            let peak = card.as_ref().and_then(cuda::meter::own_memory);
+            together.wait();
             let begun = Instant::now();
             for thread in threads {
                 thread.join().map_err(|_| JobError::Threads("a timed thread stopped".into()))??;
             }
-            Ok::<f64, JobError>(begun.elapsed().as_secs_f64())
+            Ok::<_, JobError>((begun.elapsed().as_secs_f64(), peak))
         })?;
         let all = samples.max(1) as f64;
         let (mean_tokens, mean_padded) = (tokens as f64 / all, padded as f64 / all);
-        Ok(RowsTiming { seconds, samples: samples * adapters, steps, mean_tokens, mean_padded })
+        let samples = samples * adapters;
+        Ok(RowsTiming { seconds, samples, steps, mean_tokens, mean_padded, peak_bytes, predicted_bytes })
     })
 }
 

@@ -14,7 +14,7 @@ pub struct Scores {
 }
 
 /// Tokens of a batch: enough that threads seldom wait for one another, few enough that activations stay small.
-const BATCH_TOKENS: usize = 1 << 13;
+pub const BATCH_TOKENS: usize = 1 << 13;
 
 /// Runs `data` through `backend` in batches of rows of like length; `progress` hears how many rows of all are done.
 pub fn evaluate(

@@ -2,7 +2,7 @@
 
 use super::optim::Segment;
 use super::{BackendError, NamedTensor, Parameter, Part, Values};
-use crate::adapter::{Method, module_path};
+use crate::adapter::{Init, Method, module_path};
 use crate::model::head::initial_values;
 use crate::model::real::Real;
 use crate::model::{Checkpoint, config::Config};
@@ -30,30 +30,18 @@ impl<T: Real> Parameters<T> {
         method: &dyn Method,
         outputs: usize,
     ) -> Result<Self, BackendError> {
-        let config = &checkpoint.config;
+        let Checkpoint { config, weights, .. } = checkpoint;
         let targets = selected(config, spec)?;
         let (list, values, ranges, index) = Default::default();
         let mut made = Self { list, values, targets, ranges, index };
-        if method.form().is_some() {
-            let n = config.hidden_size;
-            for (_, _, path) in made.targets.clone() {
-                for p in method.parameters(&path, n, n, spec.rank)? {
-                    let name = format!("{path}.{}", p.suffix);
-                    let values = p.init.values(spec.seed, &name, p.shape.iter().product());
-                    made.add(Parameter { name, shape: p.shape, part: Part::Adapter, decay: p.decay }, &values);
-                }
-            }
-        } else {
-            for (name, shape) in config.encoder_shapes() {
-                let values = checkpoint.weights.values(&name, &shape)?;
-                let decay = shape.len() == 2;
-                made.add(Parameter { name, shape, part: Part::Encoder, decay }, &values);
-            }
-        }
-        let head = initial_values(config, &checkpoint.weights, outputs, spec.seed)?;
-        for ((name, shape), values) in config.head_shapes(outputs).into_iter().zip(head) {
-            let decay = shape.len() == 2;
-            made.add(Parameter { name, shape, part: Part::Head, decay }, &values);
+        let mut head = initial_values(config, weights, outputs, spec.seed)?.into_iter();
+        for (parameter, init) in outline(config, spec, method, outputs)? {
+            let values = match (parameter.part, init) {
+                (_, Some(init)) => init.values(spec.seed, &parameter.name, parameter.shape.iter().product()),
+                (Part::Head, None) => head.next().unwrap_or_default(),
+                (_, None) => weights.values(&parameter.name, &parameter.shape)?,
+            };
+            made.add(parameter, &values);
         }
         Ok(made)
     }
@@ -151,6 +139,34 @@ impl<T: Real> Parameters<T> {
         }
         Ok(i)
     }
+}
+
+/// Everything that `spec` trains with `method` under `outputs` logits, in the order of the flat buffer; adapters with how
+/// they start. Reads no weights.
+pub fn outline(
+    config: &Config,
+    spec: &RunSpec,
+    method: &dyn Method,
+    outputs: usize,
+) -> Result<Vec<(Parameter, Option<Init>)>, BackendError> {
+    let mut outline = Vec::new();
+    let whole = |(name, shape): (String, Vec<usize>), part: Part| {
+        let decay = shape.len() == 2;
+        (Parameter { name, shape, part, decay }, None)
+    };
+    if method.form().is_some() {
+        let n = config.hidden_size;
+        for (_, _, path) in selected(config, spec)? {
+            for p in method.parameters(&path, n, n, spec.rank)? {
+                let name = format!("{path}.{}", p.suffix);
+                outline.push((Parameter { name, shape: p.shape, part: Part::Adapter, decay: p.decay }, Some(p.init)));
+            }
+        }
+    } else {
+        outline.extend(config.encoder_shapes().into_iter().map(|w| whole(w, Part::Encoder)));
+    }
+    outline.extend(config.head_shapes(outputs).into_iter().map(|w| whole(w, Part::Head)));
+    Ok(outline)
 }
 
 fn selected(config: &Config, spec: &RunSpec) -> Result<Vec<(usize, &'static str, String)>, BackendError> {

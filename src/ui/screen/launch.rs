@@ -6,7 +6,7 @@ use crate::spec::{FIELDS, Field, Kind as FieldKind, RunSpec, SpecError, SweepSpe
 use crate::ui::Choices;
 use crate::ui::action::Action;
 use crate::ui::text::harmless;
-use crate::view::{About, AdapterSize, Interest, Message, Request, View};
+use crate::view::{About, AdapterSize, Interest, MemoryNeed, Message, Request, View};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -35,7 +35,21 @@ struct Refusal {
 const PRESETS: [&str; 2] = ["demo", "paper"];
 /// The fields that decide how large an adapter is.
 const SIZING: [&str; 4] = ["method", "model", "rank", "targets"];
-/// Most combinations of them whose sizes are asked for.
+/// The fields that decide how much memory of a GPU a run takes.
+const WEIGHING: [&str; 11] = [
+    "task",
+    "method",
+    "model",
+    "data",
+    "rank",
+    "targets",
+    "batch_size",
+    "max_length",
+    "train_rows",
+    "device",
+    "precision",
+];
+/// Most combinations of them whose sizes or memory are asked for.
 const MOST_SIZES: usize = 64;
 /// Where words of a field end.
 const BREAKS: [char; 4] = [',', '/', ' ', '+'];
@@ -55,9 +69,9 @@ impl LaunchScreen {
         sweep.runs()
     }
 
-    /// A spec for each size that an adapter of the form can have.
-    fn sizing(&self) -> Vec<RunSpec> {
-        let specs = self.combined(|f| SIZING.contains(&f.name)).unwrap_or_default();
+    /// A spec for each combination of the fields `names`, if they are not too many.
+    fn distinct(&self, names: &[&str]) -> Vec<RunSpec> {
+        let specs = self.combined(|f| names.contains(&f.name)).unwrap_or_default();
         if specs.len() <= MOST_SIZES { specs } else { Vec::new() }
     }
 
@@ -112,7 +126,10 @@ impl LaunchScreen {
         match self.sweep() {
             Ok(specs) => {
                 let runs = if specs.len() == 1 { "1 run".into() } else { format!("{} runs", specs.len()) };
-                (format!("{runs}: enter launches{}", sizes(&self.sizing(), &scene.view.sizes)), theme.good())
+                let sizes = sizes(&self.distinct(&SIZING), &scene.view.sizes);
+                let (memory, fits) = memory(&self.distinct(&WEIGHING), &scene.view.memory);
+                let style = if fits { theme.good() } else { theme.warning() };
+                (harmless(&format!("{runs}: enter launches{sizes}{memory}")), style)
             }
             Err(error) => (harmless(&error.to_string()), theme.error()),
         }
@@ -189,6 +206,35 @@ fn sizes(wanted: &[RunSpec], known: &[AdapterSize]) -> String {
     }
 }
 
+/// Memory of a run on each GPU, or from the smallest to the largest of a grid, and whether all fit their cards; nothing of a
+/// device where one cannot be told.
+fn memory(wanted: &[RunSpec], known: &[MemoryNeed]) -> (String, bool) {
+    let gib = |bytes: u64| format!("{:.1}", bytes as f64 / f64::from(1u32 << 30));
+    let mut devices: Vec<&str> = Vec::new();
+    for spec in wanted {
+        if !devices.contains(&spec.device.as_str()) {
+            devices.push(&spec.device);
+        }
+    }
+    let (mut text, mut fits) = (String::new(), true);
+    for device in devices {
+        let of = wanted.iter().filter(|w| w.device == device);
+        let needs: Option<Vec<&MemoryNeed>> = of.map(|w| known.iter().find(|k| k.of == *w)).collect();
+        let needs = needs.unwrap_or_default();
+        let bytes = || needs.iter().map(|n| n.bytes);
+        let (Some(least), Some(most)) = (bytes().min(), bytes().max()) else { continue };
+        let range = if gib(least) == gib(most) { gib(most) } else { format!("{} to {}", gib(least), gib(most)) };
+        match needs[0].card.filter(|card| most > *card) {
+            Some(card) => {
+                fits = false;
+                text += &format!(" · {range} GiB, more than the {} GiB of {device}", gib(card));
+            }
+            None => text += &format!(" · {range} GiB on {device}"),
+        }
+    }
+    (text, fits)
+}
+
 impl Screen for LaunchScreen {
     fn kind(&self) -> Kind {
         Kind::Launch
@@ -203,7 +249,13 @@ impl Screen for LaunchScreen {
     }
 
     fn interest(&self, _: &View, open: Option<&RunId>, width: u16) -> Interest {
-        Interest { open: open.cloned(), width: width as usize, sizes_of: self.sizing(), ..Interest::default() }
+        Interest {
+            open: open.cloned(),
+            width: width as usize,
+            sizes_of: self.distinct(&SIZING),
+            memory_of: self.distinct(&WEIGHING),
+            ..Interest::default()
+        }
     }
 
     fn act(&mut self, action: Action, _: &Scene) -> Effect {
