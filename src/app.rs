@@ -4,7 +4,7 @@ mod desk;
 mod forecast;
 mod port;
 
-use crate::cli::Answer;
+use crate::cli::{Answer, Globals};
 use crate::config;
 use crate::engine::Engine;
 use crate::store::Store;
@@ -23,7 +23,7 @@ pub use port::AppPort;
 pub fn main(args: impl IntoIterator<Item = std::ffi::OsString>) -> anyhow::Result<u8> {
     match crate::cli::run(args)? {
         Answer::Code(code) => Ok(code),
-        Answer::Terminal { runs } => terminal(&runs),
+        Answer::Terminal(globals) => terminal(&globals),
         Answer::MeasureScreens { runs, points, json } => {
             crate::cli::print_members(&measure_screens(runs, points)?, json)?;
             Ok(crate::cli::code::OK)
@@ -32,15 +32,16 @@ pub fn main(args: impl IntoIterator<Item = std::ffi::OsString>) -> anyhow::Resul
 }
 
 /// The terminal program on a runs folder; where there is no terminal, plain progress of what is queued.
-fn terminal(runs: &Path) -> anyhow::Result<u8> {
+fn terminal(globals: &Globals) -> anyhow::Result<u8> {
     if !ui::is_terminal() {
-        return crate::cli::work_queue(runs);
+        return crate::cli::work_queue(globals);
     }
+    let runs = globals.runs.as_path();
     let store = Store::open(runs)?;
     config::start_log(runs).with_context(|| format!("cannot write a log in {}", runs.display()))?;
-    let devices = crate::job::devices();
+    let workers = crate::job::workers(globals.runs_per_gpu);
     let engine = Arc::new(
-        Engine::start(store.handle(), &devices, crate::job::execute).context("cannot start the worker threads")?,
+        Engine::start(store.handle(), &workers, crate::job::execute).context("cannot start the worker threads")?,
     );
     let port = AppPort::start(&store, engine.clone(), runs)?;
     // A closed terminal or a polite kill saves what runs, as quitting does.
@@ -48,7 +49,7 @@ fn terminal(runs: &Path) -> anyhow::Result<u8> {
     for signal in [SIGHUP, SIGTERM] {
         signal_hook::flag::register(signal, asked_to_end.clone()).context("cannot listen for signals")?;
     }
-    let ended = ui::run(&port, &choices(devices), Colours::from_environment(), &asked_to_end);
+    let ended = ui::run(&port, &choices(crate::job::devices()), Colours::from_environment(), &asked_to_end);
     drop(port);
     let active = engine.active();
     if !active.is_empty() {

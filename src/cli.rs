@@ -63,15 +63,15 @@ pub static ALL: &[&dyn Subcommand] = &[
 pub struct Globals {
     pub runs: PathBuf,
     pub json: bool,
+    /// Runs that train side by side on each GPU.
+    pub runs_per_gpu: usize,
 }
 
 /// What the command line came to.
 pub enum Answer {
     Code(u8),
-    /// No subcommand: the terminal program on this runs folder.
-    Terminal {
-        runs: PathBuf,
-    },
+    /// No subcommand: the terminal program.
+    Terminal(Globals),
     /// `bench ui`: the screens on so many generated runs.
     MeasureScreens {
         runs: u64,
@@ -90,6 +90,13 @@ pub fn command() -> Command {
         .help("runs folder [env EIGENSCOPE_RUNS; else ./runs if it exists; else the XDG data folder]");
     let json =
         Arg::new("json").long("json").global(true).action(ArgAction::SetTrue).help("print data as JSON on stdout");
+    let runs_per_gpu = Arg::new("runs-per-gpu")
+        .long("runs-per-gpu")
+        .value_name("N")
+        .global(true)
+        .default_value("1")
+        .value_parser(value_parser!(u64).range(1..=64))
+        .help("runs that train side by side on each GPU; several are faster on short rows");
     Command::new("eigenscope")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Launch, watch and compare low-rank adapter runs. Without a subcommand: the terminal program.")
@@ -98,6 +105,7 @@ pub fn command() -> Command {
         )
         .arg(runs)
         .arg(json)
+        .arg(runs_per_gpu)
         .subcommands(ALL.iter().map(|s| s.command()))
 }
 
@@ -113,9 +121,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<Answer> {
     };
     let flag = matches.get_one::<PathBuf>("runs");
     let runs = crate::config::runs_folder(flag.map(PathBuf::as_path));
-    let globals = Globals { runs, json: matches.get_flag("json") };
+    let runs_per_gpu = matches.get_one::<u64>("runs-per-gpu").map_or(1, |n| *n as usize);
+    let globals = Globals { runs, json: matches.get_flag("json"), runs_per_gpu };
     let Some((name, of_subcommand)) = matches.subcommand() else {
-        return Ok(Answer::Terminal { runs: globals.runs });
+        return Ok(Answer::Terminal(globals));
     };
     let subcommand = ALL.iter().find(|s| s.command().get_name() == name);
     let subcommand = subcommand.ok_or_else(|| anyhow::anyhow!("no subcommand {name}"))?;

@@ -1,5 +1,5 @@
-//! Runs in motion: a worker thread a device takes queued runs from the store and trains them. A worker's panic or error
-//! fails its run only.
+//! Runs in motion: worker threads, one or several a device, take queued runs from the store and train them. A worker's panic
+//! or error fails its run only.
 
 mod control;
 mod worker;
@@ -34,7 +34,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts one worker for each of `devices`, for all runs of the queue, each carried out by `execute`.
+    /// Starts a worker for each of `devices`, several where a device is named more than once, for all runs of the queue, each carried out by `execute`.
     pub fn start(store: StoreHandle, devices: &[String], execute: Execute) -> std::io::Result<Self> {
         Self::launch(store, devices, execute, None)
     }
@@ -104,7 +104,10 @@ impl Engine {
 
     /// Devices whose worker has ended because nothing can be trained on them any more.
     pub fn lost(&self) -> Vec<&str> {
-        self.workers.iter().filter(|(_, thread)| thread.is_finished()).map(|(device, _)| device.as_str()).collect()
+        let ended = self.workers.iter().filter(|(_, thread)| thread.is_finished());
+        let mut lost: Vec<&str> = ended.map(|(device, _)| device.as_str()).collect();
+        lost.dedup();
+        lost
     }
 
     /// Stops and saves every run of this process and waits for it.

@@ -5,7 +5,7 @@ mod inspect;
 mod memory;
 mod timing;
 
-pub use device::{backend, devices};
+pub use device::{backend, devices, workers};
 pub use inspect::{InspectError, Inspection, inspect};
 pub use memory::predict_memory;
 pub use timing::{RowsTiming, Timing, time_rows, time_steps};

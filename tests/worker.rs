@@ -107,14 +107,14 @@ fn a_panic_fails_its_run_only_and_says_why() {
     assert!(screen.contains("failed") && screen.contains("the worker panicked: row 3 of 8"), "{screen}");
 }
 
-/// Ends once runs of three devices are under way at one time, and fails where they never are.
+/// Ends once three runs are under way at one time, and fails where they never are.
 fn together(_: &Job, _: &(dyn Fn() -> Signal + Sync), _: &mut (dyn Sink + Send)) -> Result<Outcome, JobError> {
     static UNDER_WAY: AtomicUsize = AtomicUsize::new(0);
     UNDER_WAY.fetch_add(1, Ordering::SeqCst);
     let start = Instant::now();
     while UNDER_WAY.load(Ordering::SeqCst) < 3 {
         if start.elapsed() > PATIENCE {
-            return Err(JobError::Threads("the other devices stood still".into()));
+            return Err(JobError::Threads("the other workers stood still".into()));
         }
         std::thread::sleep(Duration::from_millis(1));
     }
@@ -122,10 +122,11 @@ fn together(_: &Job, _: &(dyn Fn() -> Signal + Sync), _: &mut (dyn Sink + Send))
 }
 
 #[test]
-fn each_device_trains_a_run_of_its_own_at_the_same_time() {
+fn each_worker_of_a_device_trains_a_run_of_its_own_at_the_same_time() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = Store::open(folder.path()).expect("a store");
-    let devices = ["cpu", "cuda:0", "cuda:1"].map(String::from);
+    // A device that is named twice has two workers.
+    let devices = ["cpu", "cuda:0", "cuda:0"].map(String::from);
     let on = |device: &String| RunSpec { device: device.clone(), ..RunSpec::default() };
     let specs: Vec<RunSpec> = devices.iter().map(on).collect();
     let ids = store.handle().create(&specs).expect("queued");

@@ -39,6 +39,6 @@ impl Subcommand for Demo {
             return Ok(Answer::Code(follow::train(globals, &specs)?));
         }
         Store::open(&globals.runs)?.handle().create(&specs)?;
-        Ok(Answer::Terminal { runs: globals.runs.clone() })
+        Ok(Answer::Terminal(globals.clone()))
     }
 }

@@ -50,7 +50,7 @@ fn waits(run: &RunSummary, lost: &[&str]) -> bool {
 
 /// Trains the queued runs `ids`; with `--json` prints how they ended.
 fn work_and_tell(globals: &Globals, store: &Store, ids: &[RunId]) -> anyhow::Result<u8> {
-    let code = work(store, ids)?;
+    let code = work(globals, store, ids)?;
     if globals.json {
         let reader = store.reader()?;
         let ended: Vec<_> = ids.iter().filter_map(|id| reader.summary(id).ok().flatten()).collect();
@@ -59,9 +59,9 @@ fn work_and_tell(globals: &Globals, store: &Store, ids: &[RunId]) -> anyhow::Res
     Ok(code)
 }
 
-/// Trains what is queued in `runs` with plain progress, for when there is no terminal.
-pub fn work_queue(runs: &std::path::Path) -> anyhow::Result<u8> {
-    let store = Store::open(runs)?;
+/// Trains what is queued in the runs folder with plain progress, for when there is no terminal.
+pub fn work_queue(globals: &Globals) -> anyhow::Result<u8> {
+    let store = Store::open(&globals.runs)?;
     let mut queued: Vec<RunId> =
         store.reader()?.list()?.into_iter().filter(|r| r.status == Status::Queued).map(|r| r.id).collect();
     queued.reverse();
@@ -72,17 +72,17 @@ pub fn work_queue(runs: &std::path::Path) -> anyhow::Result<u8> {
         return Ok(code::OK);
     }
     eprintln!("this is no terminal: training {} queued run(s)", queued.len());
-    work(&store, &queued)
+    work(globals, &store, &queued)
 }
 
 /// Trains the queued runs `ids` of `store` in this process. SIGINT and SIGTERM stop and save.
-pub fn work(store: &Store, ids: &[RunId]) -> anyhow::Result<u8> {
+fn work(globals: &Globals, store: &Store, ids: &[RunId]) -> anyhow::Result<u8> {
     let asked_to_end = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
         signal_hook::flag::register(signal, asked_to_end.clone()).context("cannot listen for signals")?;
     }
     crate::config::start_log(store.handle().dir()).context("cannot write a log in the runs folder")?;
-    let mut engine = Engine::start_only(store.handle(), &job::devices(), job::execute, ids)
+    let mut engine = Engine::start_only(store.handle(), &job::workers(globals.runs_per_gpu), job::execute, ids)
         .context("cannot start the worker threads")?;
     let mut reader = store.reader()?;
     let mut progress = Progress::default();

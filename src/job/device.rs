@@ -18,6 +18,12 @@ pub fn devices() -> Vec<String> {
     [CPU.to_string()].into_iter().chain(cards.into_iter().map(|c| c.id)).collect()
 }
 
+/// The device of each worker: one for the CPU, which a run has to itself, `runs_per_gpu` for each GPU.
+pub fn workers(runs_per_gpu: usize) -> Vec<String> {
+    let count = |device: &String| if device == CPU { 1 } else { runs_per_gpu };
+    devices().into_iter().flat_map(|d| std::iter::repeat_n(d.clone(), count(&d))).collect()
+}
+
 /// The device of `spec` with the card's name, such as `cuda:0 (NVIDIA H100 80GB HBM3)`.
 pub fn name(spec: &RunSpec) -> String {
     let cards = if spec.device == CPU { Vec::new() } else { cuda::cards().unwrap_or_default() };
