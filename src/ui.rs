@@ -59,6 +59,7 @@ pub struct Ui<'a> {
     open: Option<RunId>,
     /// The run that the table of runs had selected when it was last looked at.
     selected: Option<RunId>,
+    marked: Vec<RunId>,
     view: Arc<View>,
     theme: Theme,
     /// The status line and when it appeared.
@@ -91,6 +92,7 @@ impl<'a> Ui<'a> {
             current: 0,
             open: None,
             selected: None,
+            marked: Vec::new(),
             view: port.view(),
             theme: Theme { colours },
             status: None,
@@ -112,6 +114,7 @@ impl<'a> Ui<'a> {
         let view = self.port.view();
         if !Arc::ptr_eq(&view, &self.view) {
             self.view = view;
+            self.marked.retain(|id| self.view.run(id).is_some());
             self.dirty = true;
         }
         for message in self.port.messages() {
@@ -153,6 +156,10 @@ impl<'a> Ui<'a> {
             self.interest = interest.clone();
             self.port.look(interest);
         }
+    }
+
+    fn scene(&self) -> Scene<'_> {
+        Scene { view: &self.view, theme: &self.theme, open: self.open.as_ref(), marked: &self.marked }
     }
 
     fn kind(&self) -> Kind {
@@ -234,8 +241,8 @@ impl<'a> Ui<'a> {
             }
             Action::NewRun => self.go(Kind::Launch),
             _ => {
-                let scene = Scene { view: &self.view, theme: &self.theme, open: self.open.as_ref() };
-                let effect = self.screens[self.current].act(action, &scene);
+                let (view, theme, open, marked) = (&self.view, &self.theme, self.open.as_ref(), &self.marked);
+                let effect = self.screens[self.current].act(action, &Scene { view, theme, open, marked });
                 self.take(effect);
             }
         }
@@ -249,6 +256,10 @@ impl<'a> Ui<'a> {
                 self.open = Some(id);
                 self.go(Kind::Run);
             }
+            Effect::Mark(id) => match self.marked.iter().position(|m| *m == id) {
+                Some(at) => drop(self.marked.remove(at)),
+                None => self.marked.push(id),
+            },
             Effect::Ask(request) => self.port.ask(request),
             Effect::Confirm { question, request } => self.overlay = Overlay::Confirm { question, request },
             Effect::Say(text) => self.say(Message::notice(text)),
@@ -282,7 +293,7 @@ impl<'a> Ui<'a> {
             self.screens.iter().enumerate().map(|(i, s)| (s.digit(), s.title(), i == self.current)).collect();
         let queue = format!("{} running · {} queued", count(Status::Running), count(Status::Queued));
         overlay::title_line(frame, title, &tabs, &self.port.device_line(), &queue, &self.theme);
-        let scene = Scene { view: &self.view, theme: &self.theme, open: self.open.as_ref() };
+        let scene = self.scene();
         self.screens[self.current].draw(frame, body, &scene);
         overlay::key_line(frame, keys, self.kind(), &self.theme);
         let error = self.status.as_ref().is_some_and(|(m, _)| m.error);

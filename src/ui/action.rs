@@ -13,6 +13,7 @@ pub enum Action {
     NextPane,
     PreviousPane,
     Open,
+    Mark,
     Back,
     Screen(char),
     NewRun,

@@ -30,6 +30,7 @@ use Kind::{Figure1, Launch, Run, Runs};
 /// Every key. A screen's own meaning stands before the general one.
 pub static KEYS: &[Binding] = &[
     key(&["enter"], Action::Open, &[Runs], "open the selected run", "open"),
+    key(&["space"], Action::Mark, &[Runs], "mark or unmark the run, for what works on several", "mark"),
     key(&["d"], Action::Demo, &[Runs], "launch the demo", "demo"),
     key(&["/"], Action::Filter, &[Runs], "filter: word task:cola status:failed -word lr>=1e-3 |", "filter"),
     key(&["s"], Action::NextSort, &[Runs], "sort by the next column", "sort"),

@@ -29,6 +29,8 @@ pub enum Effect {
     None,
     Go(Kind),
     Open(RunId),
+    /// Mark the run, or unmark it where it is marked.
+    Mark(RunId),
     Ask(Request),
     /// Ask the person first.
     Confirm {
@@ -44,6 +46,8 @@ pub struct Scene<'a> {
     pub theme: &'a Theme,
     /// The run that is open, if any.
     pub open: Option<&'a RunId>,
+    /// Runs that are marked, in the order of marking.
+    pub marked: &'a [RunId],
 }
 
 pub trait Screen {

@@ -194,9 +194,14 @@ impl RunsScreen {
         let height = area.height.saturating_sub(3).max(1) as usize;
         let first = at.saturating_sub(height / 2).min(rows.len().saturating_sub(height));
         let lines = rows.iter().skip(first).take(height).map(|run| {
+            let marked = scene.marked.contains(&run.id);
             Row::new(shown.iter().map(|c| {
-                let style = if c.title == "status" { status_style(run.status, scene.theme) } else { Style::new() };
-                Cell::from((c.text)(run)).style(style)
+                let text = (c.text)(run);
+                if c.title != "status" {
+                    return Cell::from(text);
+                }
+                let text = if marked { format!("●{text}") } else { text };
+                Cell::from(text).style(status_style(run.status, scene.theme))
             }))
         });
         let count = format!(" Runs ({}/{}) ", rows.len(), scene.view.runs.len());
@@ -266,6 +271,11 @@ impl Screen for RunsScreen {
                 return Effect::None;
             }
             Action::Demo => return Effect::Ask(Request::Demo),
+            Action::Mark => {
+                // On to the next run, as file managers do.
+                self.select(&rows, (at + 1).min(last));
+                return rows.get(at).map_or(Effect::None, |r| Effect::Mark(r.id.clone()));
+            }
             Action::Open if rows.is_empty() && scene.view.runs.is_empty() => return Effect::Ask(Request::Demo),
             Action::Open => return rows.get(at).map_or(Effect::None, |r| Effect::Open(r.id.clone())),
             _ => {
