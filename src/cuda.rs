@@ -87,6 +87,12 @@ pub struct Cuda {
 }
 
 impl Cuda {
+    /// Whether the kernels take a model of these sizes under `spec`; needs no GPU.
+    pub fn check(config: &Config, spec: &RunSpec) -> Result<(), CudaError> {
+        let precision = Precision::find(&spec.precision).ok_or_else(|| CudaError::Precision(spec.precision.clone()))?;
+        room::check(config, spec.rank, precision.bytes())
+    }
+
     /// Whether this engine trains `method`: it has a linear form.
     pub fn trains(method: &dyn Method) -> bool {
         method.form().is_some()

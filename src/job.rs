@@ -11,6 +11,7 @@ pub use memory::predict_memory;
 pub use timing::{RowsTiming, Timing, time_rows, time_steps};
 
 use crate::adapter;
+use crate::cuda::CudaError;
 use crate::data::{self, Dataset, Example, Source, Split, Tokenizer};
 use crate::event::{Level, RunEvent, RunFacts};
 use crate::model::ModelSource;
@@ -62,17 +63,23 @@ impl JobError {
     /// What was given is at fault, not the run.
     pub fn is_input(&self) -> bool {
         use TrainError::{Backend, Diverged, Sink};
-        !matches!(self, Self::Threads(_) | Self::Train(Diverged { .. } | Sink(_) | Backend(BackendError::Device(_))))
+        match self {
+            Self::Threads(_) | Self::Train(Diverged { .. } | Sink(_)) => false,
+            Self::Train(Backend(BackendError::Device(_))) => self.of_device().is_some_and(CudaError::is_input),
+            _ => true,
+        }
+    }
+
+    fn of_device(&self) -> Option<&CudaError> {
+        match self {
+            Self::Train(TrainError::Backend(BackendError::Device(error))) => error.downcast_ref(),
+            _ => None,
+        }
     }
 
     /// The device can train nothing more in this process.
     pub fn loses_device(&self) -> bool {
-        match self {
-            Self::Train(TrainError::Backend(BackendError::Device(error))) => {
-                matches!(error.downcast_ref(), Some(crate::cuda::CudaError::Lost { .. }))
-            }
-            _ => false,
-        }
+        matches!(self.of_device(), Some(CudaError::Lost { .. }))
     }
 
     /// The field of the spec that is at fault, where one is.
@@ -108,6 +115,7 @@ pub fn check(spec: &RunSpec) -> Result<(), JobError> {
     let method = adapter::find(&spec.method)?;
     device::check(spec)?;
     let config = ModelSource::resolve(&spec.model)?.config()?;
+    device::check_model(spec, &config)?;
     let n = config.hidden_size;
     for target in &spec.targets {
         method.parameters(&format!("{target} of {}", spec.model), n, n, spec.rank)?;

@@ -53,6 +53,11 @@ impl CudaError {
         }
     }
 
+    /// What was asked for is at fault, not the device.
+    pub fn is_input(&self) -> bool {
+        matches!(self, Self::Device { .. } | Self::Size { .. } | Self::Precision(_) | Self::Shared { .. })
+    }
+
     /// `wanted` bytes could not be had; `free` and `total` bytes as the driver says.
     pub fn out_of_memory(wanted: usize, (free, total): (usize, usize)) -> Self {
         Self::OutOfMemory { wanted: wanted.div_ceil(MIB), free: free / MIB, total: total / MIB }

@@ -253,7 +253,7 @@ fn cut(cutter: &mut Cutter, s: &Sizes, bucket: Bucket) -> Pieces {
 }
 
 /// Why a model cannot be trained with these kernels.
-fn check(config: &Config, rank: usize, real: usize) -> Result<(), CudaError> {
+pub fn check(config: &Config, rank: usize, real: usize) -> Result<(), CudaError> {
     let head = config.hidden_size / config.num_attention_heads;
     let whole = |field, found: usize| {
         let expected = "a multiple of 8";

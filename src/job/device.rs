@@ -4,11 +4,11 @@ use super::JobError;
 use crate::adapter;
 use crate::cpu::Cpu;
 use crate::cuda::{self, Cuda};
-use crate::model::Checkpoint;
+use crate::model::{Checkpoint, Config};
 use crate::spec::{RunSpec, SpecError};
 use crate::task::{LabelKind, Task};
-use crate::train::Backend;
 use crate::train::autograd::Autograd;
+use crate::train::{Backend, BackendError};
 
 const CPU: &str = "cpu";
 
@@ -57,6 +57,14 @@ pub fn check(spec: &RunSpec) -> Result<(), JobError> {
     Ok(())
 }
 
+/// Whether the device of `spec` takes a model of these sizes.
+pub fn check_model(spec: &RunSpec, config: &Config) -> Result<(), JobError> {
+    if spec.device != CPU {
+        Cuda::check(config, spec).map_err(BackendError::from)?;
+    }
+    Ok(())
+}
+
 /// The backend for `spec`'s device.
 pub fn backend(spec: &RunSpec, model: &Checkpoint, task: &dyn Task) -> Result<Box<dyn Backend>, JobError> {
     check(spec)?;
@@ -67,4 +75,20 @@ pub fn backend(spec: &RunSpec, model: &Checkpoint, task: &dyn Task) -> Result<Bo
         (CPU, false) => Box::new(Autograd::<f32>::new(model, spec, outputs, regression)?),
         _ => Box::new(Cuda::new(model, spec, outputs, regression)?),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ModelSource;
+
+    #[test]
+    fn sizes_that_a_gpu_does_not_take_are_the_specs_fault() {
+        let config = ModelSource::Embedded.config().expect("a configuration");
+        let on = |device: &str, rank| RunSpec { device: device.into(), rank, ..RunSpec::default() };
+        assert!(check_model(&on("cuda:0", 8), &config).is_ok() && check_model(&on("cpu", 300), &config).is_ok());
+        let error = check_model(&on("cuda:0", 300), &config).expect_err("too large a rank");
+        assert!(error.is_input() && !error.loses_device(), "{error}");
+        assert!(error.to_string().contains("rank: found 300, expected at most 256"), "{error}");
+    }
 }
