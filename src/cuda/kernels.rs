@@ -18,15 +18,17 @@ const VARIABLE: &str = "EIGENSCOPE_KERNELS";
 
 const PRELUDE: Source = ("prelude.cu", include_str!("kernels/prelude.cu"));
 const MMA: Source = ("mma.cu", include_str!("kernels/mma.cu"));
+const PART: Source = ("part.cu", include_str!("kernels/part.cu"));
 const SHORT: Source = ("short.cu", include_str!("kernels/short.cu"));
 const TILE: Source = ("tile.cu", include_str!("kernels/tile.cu"));
 const ATTENTION: Source = ("attention.cu", include_str!("kernels/attention.cu"));
 const ATTENTION_BACKWARD: Source = ("attention_backward.cu", include_str!("kernels/attention_backward.cu"));
 
 /// Programs, each compiled on a thread of its own; what they share comes first.
-const PROGRAMS: [&[Source]; 9] = [
+const PROGRAMS: [&[Source]; 10] = [
     &[PRELUDE, ("norm.cu", include_str!("kernels/norm.cu")), ("gelu.cu", include_str!("kernels/gelu.cu"))],
-    &[PRELUDE, MMA, ("adapter.cu", include_str!("kernels/adapter.cu"))],
+    &[PRELUDE, PART, ("adapter.cu", include_str!("kernels/adapter.cu"))],
+    &[PRELUDE, MMA, PART, ("adapter_backward.cu", include_str!("kernels/adapter_backward.cu"))],
     &[PRELUDE, MMA, TILE, ATTENTION],
     &[PRELUDE, MMA, TILE, ATTENTION_BACKWARD],
     &[PRELUDE, MMA, SHORT, TILE, ATTENTION],

@@ -27,7 +27,7 @@ const LONGEST_RUN: usize = 768;
 /// Slabs of tokens whose gradients are summed apart, at most.
 pub const SLABS: usize = 16;
 
-/// `Part` in adapter.cu.
+/// `Part` in part.cu.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
 struct Part {
@@ -42,7 +42,7 @@ struct Part {
     c_len: i32,
 }
 
-/// `Places` in adapter.cu.
+/// `Places` in adapter_backward.cu.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
 struct Places {
@@ -55,7 +55,7 @@ struct Places {
     tied: i32,
 }
 
-/// `Inner` in adapter.cu.
+/// `Inner` in adapter_backward.cu.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Inner {
