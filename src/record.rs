@@ -98,6 +98,8 @@ pub struct RunDetail {
     pub summary: RunSummary,
     /// Each series over the asked range of steps, at most about the asked number of bins.
     pub series: Vec<(Series, Vec<Bin>)>,
+    /// Seconds of training at some of the steps, ascending and over the whole run: what lies between is interpolated.
+    pub clock: Vec<(u64, f64)>,
     pub evaluations: Vec<Evaluation>,
     /// Steps at which layer norms were recorded, ascending.
     pub norm_steps: Vec<u64>,

@@ -1,5 +1,7 @@
 //! The fold of committed records into what is shown. Knows neither the database nor how it is drawn.
 
+pub mod compare;
+
 use crate::event::{Control, RunId};
 use crate::record::{RunDetail, RunNorms, RunSummary};
 use crate::spec::RunSpec;
@@ -15,6 +17,8 @@ pub struct Interest {
     pub width: usize,
     /// Range of steps of the series; none: all.
     pub steps: Option<(u64, u64)>,
+    /// Runs whose loss and scores are compared.
+    pub compare: Vec<RunId>,
     /// Bring the layer norms of all runs for Figure 1.
     pub figure1: bool,
     /// Specs whose adapters' sizes are wanted, before any is launched.
@@ -32,6 +36,8 @@ pub struct Delta {
     pub removed: Vec<RunId>,
     /// The open run anew, where it changed; `Some(None)` when none is open.
     pub open: Option<Option<RunDetail>>,
+    /// The compared runs, where one of them changed.
+    pub compare: Option<Vec<Arc<RunDetail>>>,
     pub figure1: Option<Vec<RunNorms>>,
     pub sizes: Option<Vec<AdapterSize>>,
     pub memory: Option<Arc<Vec<MemoryNeed>>>,
@@ -63,6 +69,8 @@ pub struct View {
     /// Newest first.
     pub runs: Vec<Arc<RunSummary>>,
     pub open: Option<Arc<RunDetail>>,
+    /// The compared runs in the asked order: series and evaluations only.
+    pub compare: Vec<Arc<RunDetail>>,
     pub figure1: Arc<Vec<RunNorms>>,
     /// Of the specs whose size can be told.
     pub sizes: Arc<Vec<AdapterSize>>,
@@ -93,6 +101,9 @@ impl View {
         }
         if let Some(open) = delta.open {
             self.open = open.map(Arc::new);
+        }
+        if let Some(compare) = delta.compare {
+            self.compare = compare;
         }
         if let Some(norms) = delta.figure1 {
             self.figure1 = Arc::new(norms);

@@ -4,6 +4,8 @@ use super::desk::Desk;
 use super::forecast::{Forecast, Told};
 use crate::cuda::{self, Card};
 use crate::engine::Engine;
+use crate::event::RunId;
+use crate::record::{RunDetail, Series};
 use crate::spec::RunSpec;
 use crate::store::{Reader, Store, StoreError, StoreHandle};
 use crate::view::{AdapterSize, Delta, Interest, Message, Port, Request, View};
@@ -20,6 +22,8 @@ const TICK: Duration = Duration::from_millis(100);
 const LOOK: Duration = Duration::from_secs(1);
 /// Newest lines of a run's log that are brought.
 const LOG_LINES: usize = 500;
+/// Series of a comparison.
+const COMPARED: &[Series] = &[Series::Loss];
 
 /// What the reader thread and the screens share.
 #[derive(Default)]
@@ -180,7 +184,7 @@ impl Follower {
         if watermark == self.view.watermark && !looked_elsewhere && memory.is_none() {
             return Ok(());
         }
-        let touched = |id| runs.iter().any(|r| &r.id == id) || removed.contains(id);
+        let touched = |id: &RunId| runs.iter().any(|r| &r.id == id) || removed.contains(id);
         let open = match &interest.open {
             None if looked_elsewhere => Some(None),
             Some(id) if looked_elsewhere || touched(id) => {
@@ -188,12 +192,42 @@ impl Follower {
             }
             _ => None,
         };
+        let compare = self.compare(&interest, &touched)?;
         let figure1 = if interest.figure1 { Some(self.reader.run_norms()?) } else { None };
         let sizes = (interest.sizes_of != self.seen.sizes_of).then(|| sizes(&interest.sizes_of));
-        self.view.fold(Delta { watermark, runs, removed, open, figure1, sizes, memory });
+        self.view.fold(Delta { watermark, runs, removed, open, compare, figure1, sizes, memory });
         self.seen = interest;
         *lock(&shared.view) = Arc::new(self.view.clone());
         Ok(())
+    }
+}
+
+impl Follower {
+    /// The compared runs anew: those that were touched, all of them where the range or the width is another; none where
+    /// nothing changed.
+    fn compare(
+        &self,
+        interest: &Interest,
+        touched: &dyn Fn(&RunId) -> bool,
+    ) -> Result<Option<Vec<Arc<RunDetail>>>, StoreError> {
+        let seen = &self.seen;
+        let same_view = (interest.steps, interest.width) == (seen.steps, seen.width);
+        if same_view && interest.compare == seen.compare && !interest.compare.iter().any(touched) {
+            return Ok(None);
+        }
+        let known = |id: &RunId| {
+            let found = self.view.compare.iter().find(|d| &d.summary.id == id);
+            found.filter(|_| same_view && !touched(id)).cloned()
+        };
+        let mut all = Vec::with_capacity(interest.compare.len());
+        for id in &interest.compare {
+            let read = || self.reader.curves(id, COMPARED, interest.steps, interest.width.max(1));
+            all.extend(match known(id) {
+                Some(detail) => Some(detail),
+                None => read()?.map(Arc::new),
+            });
+        }
+        Ok(Some(all))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{DATABASE, StoreError, pyramid, schema};
 use crate::event::{DeviceFigures, Evaluation, LayerNorm, Level, Point, RunFacts, RunId, Status};
-use crate::record::{Artifact, AtBest, LogLine, RunDetail, RunNorms, RunSummary, Series};
+use crate::record::{Artifact, AtBest, Bin, LogLine, RunDetail, RunNorms, RunSummary, Series};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::path::Path;
 
@@ -10,6 +10,9 @@ use std::path::Path;
 pub struct Reader {
     connection: Connection,
 }
+
+/// Steps of a run whose time is looked up.
+const CLOCK: u64 = 256;
 
 const SUMMARY: &str =
     "SELECT id, name, status, spec, facts, created, started, ended, cause, step, epoch, seconds, loss, last,
@@ -81,9 +84,8 @@ impl Reader {
         let c = self.connection.unchecked_transaction()?;
         let Some(run) = number(&c, id)? else { return Ok(None) };
         let Some(summary) = summaries(&c, "WHERE seq = ?1", [run])?.pop() else { return Ok(None) };
-        let range = steps.unwrap_or((1, summary.step.max(1)));
-        let read = |s: Series| Ok((s, pyramid::read(&c, run, s, range, width)?));
-        let series = Series::ALL.into_iter().map(read).collect::<Result<_, StoreError>>()?;
+        let series = series(&c, run, &Series::ALL, steps.unwrap_or((1, summary.step.max(1))), width)?;
+        let clock = clock(&c, run, summary.step)?;
         let norm_steps: Vec<u64> = c
             .prepare_cached("SELECT DISTINCT step FROM norms WHERE run = ?1 ORDER BY step")?
             .query_map([run], |r| Ok(r.get::<_, i64>(0)? as u64))?
@@ -94,6 +96,7 @@ impl Reader {
         Ok(Some(RunDetail {
             summary,
             series,
+            clock,
             evaluations: evaluations(&c, run)?,
             norms: norms(&c, run, norms_step)?,
             norm_steps,
@@ -102,6 +105,32 @@ impl Reader {
             artifacts: artifacts(&c, run)?,
             device,
             peak_memory,
+        }))
+    }
+
+    /// The curves of one run: of these series only, with the evaluations, without norms, log, files and device.
+    pub fn curves(
+        &self,
+        id: &RunId,
+        of: &[Series],
+        steps: Option<(u64, u64)>,
+        width: usize,
+    ) -> Result<Option<RunDetail>, StoreError> {
+        let c = self.connection.unchecked_transaction()?;
+        let Some(run) = number(&c, id)? else { return Ok(None) };
+        let Some(summary) = summaries(&c, "WHERE seq = ?1", [run])?.pop() else { return Ok(None) };
+        Ok(Some(RunDetail {
+            series: series(&c, run, of, steps.unwrap_or((1, summary.step.max(1))), width)?,
+            clock: clock(&c, run, summary.step)?,
+            evaluations: evaluations(&c, run)?,
+            summary,
+            norm_steps: Vec::new(),
+            norms_step: 0,
+            norms: Vec::new(),
+            log: Vec::new(),
+            artifacts: Vec::new(),
+            device: None,
+            peak_memory: None,
         }))
     }
 
@@ -214,6 +243,31 @@ fn summaries(c: &Connection, tail: &str, values: impl rusqlite::Params) -> Resul
             lambda: r.get(16)?,
             id: RunId(id),
         });
+    }
+    Ok(all)
+}
+
+/// A run's series and their bins over a range of steps.
+type SeriesBins = Vec<(Series, Vec<Bin>)>;
+
+fn series(c: &Connection, run: i64, of: &[Series], steps: (u64, u64), width: usize) -> Result<SeriesBins, StoreError> {
+    of.iter().map(|s| Ok((*s, pyramid::read(c, run, *s, steps, width)?))).collect()
+}
+
+/// Seconds of training at about [`CLOCK`] evenly spaced steps, the first and the newest among them.
+fn clock(c: &Connection, run: i64, newest: u64) -> Result<Vec<(u64, f64)>, StoreError> {
+    let mut query = c.prepare_cached(
+        "SELECT step, seconds FROM points WHERE run = ?1 AND step >= ?2 AND step <= ?3 ORDER BY step LIMIT 1",
+    )?;
+    let stride = newest.div_ceil(CLOCK).max(1);
+    let mut all: Vec<(u64, f64)> = Vec::new();
+    for wanted in (1..=newest).step_by(stride as usize).chain([newest]) {
+        if all.last().is_some_and(|l| l.0 >= wanted) {
+            continue;
+        }
+        let found = query
+            .query_row(params![run, wanted as i64, newest as i64], |r| Ok((r.get::<_, i64>(0)? as u64, r.get(1)?)));
+        all.extend(found.optional()?);
     }
     Ok(all)
 }
