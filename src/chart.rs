@@ -1,10 +1,14 @@
 //! Charts: from what is remembered of runs to neutral figures. Knows neither terminal nor picture nor database.
 
+mod curve;
 mod figure1;
 mod layers;
 mod loss;
 mod rate;
+mod ruler;
 mod score;
+
+pub use ruler::{Ruler, whole};
 
 use crate::figure::Figure;
 use crate::record::{RunDetail, RunNorms};
@@ -14,6 +18,8 @@ use thiserror::Error;
 #[derive(Clone, Copy, Debug)]
 pub enum Subject<'a> {
     Run(&'a RunDetail),
+    /// Several runs, overlaid.
+    Runs(&'a [&'a RunDetail]),
     /// The layer norms of many runs.
     Norms(&'a [RunNorms]),
 }
@@ -24,6 +30,8 @@ pub enum Horizontal {
     #[default]
     Step,
     Epoch,
+    /// Seconds of training, without pauses.
+    Time,
 }
 
 /// Norm of the original weights in Figure 1.
@@ -51,7 +59,10 @@ pub enum Pick {
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChartOptions {
     pub horizontal: Horizontal,
+    pub log_x: bool,
     pub log_y: bool,
+    /// Part of the horizontal axis that is shown, in its unit; none: all of it.
+    pub window: Option<(f64, f64)>,
     /// Weight of the past in the smoothed line, 0 to below 1.
     pub smoothing: f64,
     /// One adapted matrix by name; none: the mean of all.
@@ -66,7 +77,9 @@ impl Default for ChartOptions {
     fn default() -> Self {
         Self {
             horizontal: Horizontal::Step,
+            log_x: false,
             log_y: false,
+            window: None,
             smoothing: 0.9,
             target: None,
             norm: Norm::Frobenius,
@@ -98,36 +111,43 @@ pub fn find(id: &str) -> Option<&'static dyn Chart> {
     ALL.iter().copied().find(|c| c.id() == id)
 }
 
-/// The run of a subject, or what the chart would need.
+/// The only run of a subject, or what the chart would need.
 fn run_of<'a>(subject: &Subject<'a>, chart: &'static str) -> Result<&'a RunDetail, ChartError> {
     match subject {
-        Subject::Run(run) => Ok(run),
-        Subject::Norms(_) => Err(ChartError::Subject { chart, expected: "one run" }),
+        Subject::Run(run) | Subject::Runs([run]) => Ok(run),
+        Subject::Runs(_) | Subject::Norms(_) => Err(ChartError::Subject { chart, expected: "one run" }),
     }
 }
 
-/// Steps to the chosen horizontal unit.
-fn to_horizontal(run: &RunDetail, horizontal: Horizontal) -> impl Fn(u64) -> f64 {
-    let facts = &run.summary.facts;
-    let per_epoch = facts.total_steps as f64 / facts.epochs.max(1) as f64;
-    move |step| match horizontal {
-        Horizontal::Epoch if per_epoch > 0.0 => step as f64 / per_epoch,
-        _ => step as f64,
+/// The runs of a subject, in their order.
+fn runs_of<'a>(subject: &Subject<'a>, chart: &'static str) -> Result<Vec<&'a RunDetail>, ChartError> {
+    match subject {
+        Subject::Run(run) => Ok(vec![run]),
+        Subject::Runs(runs) => Ok(runs.to_vec()),
+        Subject::Norms(_) => Err(ChartError::Subject { chart, expected: "one run or several" }),
     }
 }
 
-impl Horizontal {
-    fn label(self) -> &'static str {
-        match self {
-            Horizontal::Step => "step",
-            Horizontal::Epoch => "epoch",
+/// A run among others.
+fn label(run: &RunDetail) -> String {
+    format!("{} {}", run.summary.id, run.summary.name)
+}
+
+/// Name, model and data of the runs for a caption.
+fn caption(runs: &[&RunDetail]) -> String {
+    let about = |run: &RunDetail| {
+        let spec = &run.summary.spec;
+        let data = if spec.data.is_empty() { "embedded sample" } else { &spec.data };
+        format!("{} on {}, model {}, {data}", spec.method, spec.task, spec.model)
+    };
+    match runs {
+        [run] => format!("{}: {}", label(run), about(run)),
+        _ => {
+            let ids: Vec<&str> = runs.iter().map(|r| r.summary.id.as_str()).collect();
+            let mut models: Vec<&str> = runs.iter().map(|r| r.summary.spec.model.as_str()).collect();
+            models.sort_unstable();
+            models.dedup();
+            format!("{} runs: {}; model {}", runs.len(), ids.join(", "), models.join(", "))
         }
     }
-}
-
-/// Name, model and data of a run for a caption.
-fn caption(run: &RunDetail) -> String {
-    let spec = &run.summary.spec;
-    let data = if spec.data.is_empty() { "embedded sample" } else { &spec.data };
-    format!("{} {}: {} on {}, model {}, {data}", run.summary.id, run.summary.name, spec.method, spec.task, spec.model)
 }

@@ -1,6 +1,7 @@
 //! Neutral marks that every surface can draw: panels with axes, lines, bars of colour and heatmaps. Knows neither terminal nor picture.
 
 pub mod colour;
+pub mod reading;
 pub mod ticks;
 
 /// Colours of a [`Scale`]: viridis for magnitudes, a blue-white-red map centred at 0 for signed values.
@@ -53,16 +54,27 @@ pub enum Stroke {
     Solid,
     /// With a marker at each point.
     Points,
+    /// With markers of this shape, [`SHAPES`] in number: at each point where they are few, else at some. Tells many lines
+    /// apart where colours do not suffice.
+    Marked(usize),
 }
+
+/// Shapes of markers: five filled ones, then the same hollow.
+pub const SHAPES: usize = 10;
+/// Points of a line up to which each has its marker, and markers of a longer line.
+const EACH: usize = 24;
+const SOME: usize = 6;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Mark {
     /// `colour` is an index into the categorical palette. A point with a NaN y is a gap.
     Line { label: String, colour: usize, stroke: Stroke, points: Vec<(f64, f64)> },
-    /// A vertical bar from low to high at each x: the extremes of a bin.
-    Span { colour: usize, bars: Vec<(f64, f64, f64)> },
+    /// A vertical bar from low to high at each x: the extremes of a bin of the line with this label.
+    Span { label: String, colour: usize, bars: Vec<(f64, f64, f64)> },
     /// One distinguished point, such as the best score.
     Marker { label: String, colour: usize, at: (f64, f64) },
+    /// Places along the horizontal axis where a value is NaN or infinite.
+    Gaps { label: String, colour: usize, at: Vec<f64> },
     /// Rows from the top; an absent cell is hatched.
     Heatmap { cells: Vec<Vec<Option<f64>>> },
 }
@@ -89,6 +101,28 @@ pub struct Figure {
     pub scale: Option<Scale>,
     /// One line under the figure: model, data, selection.
     pub caption: String,
+}
+
+impl Panel {
+    /// Several runs lie over each other here, told apart by markers.
+    pub fn has_many(&self) -> bool {
+        self.marks.iter().any(|m| matches!(m, Mark::Line { stroke: Stroke::Marked(_), .. }))
+    }
+
+    /// Where the markers of a line of this shape stand; of another shape, elsewhere along a long line.
+    pub fn markers(&self, points: &[(f64, f64)], shape: usize) -> Vec<(f64, f64)> {
+        let place = |p: &(f64, f64)| self.x.range.share(p.0).filter(|s| (0.0..=1.0).contains(s));
+        let shown = points.iter().filter(|p| p.1.is_finite()).filter_map(|p| Some((place(p)?, *p)));
+        let shown: Vec<(f64, (f64, f64))> = shown.collect();
+        if shown.len() <= EACH {
+            return shown.into_iter().map(|(_, p)| p).collect();
+        }
+        let shift = (shape % SHAPES) as f64 / SHAPES as f64;
+        let nearest = |share: f64| {
+            shown.iter().min_by(|a, b| (a.0 - share).abs().total_cmp(&(b.0 - share).abs())).map(|(_, p)| *p)
+        };
+        (0..SOME).filter_map(|i| nearest((i as f64 + 0.25 + 0.7 * shift) / SOME as f64)).collect()
+    }
 }
 
 impl Figure {
@@ -120,6 +154,15 @@ impl Range {
             _ => (value - low) / (high - low),
         };
         share.is_finite().then_some(share)
+    }
+
+    /// The value at a share of the way between the ends: the inverse of [`Range::share`].
+    pub fn at(&self, share: f64) -> f64 {
+        let (low, high) = self.ends();
+        match self {
+            Range::Numbers { spacing: Spacing::Log, .. } => (low.ln() + share * (high.ln() - low.ln())).exp(),
+            _ => low + share * (high - low),
+        }
     }
 
     /// The smallest linear or log range that holds all finite values, with a margin; positive values only on a log axis.

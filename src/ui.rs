@@ -18,9 +18,9 @@ pub use theme::Colours;
 use crate::event::{RunId, Status};
 use crate::view::{About, Interest, Message, Port, Request, View};
 use action::Action;
-use crossterm::event::{Event, KeyEvent, KeyEventKind, MouseEventKind};
+use crossterm::event::{Event, KeyEvent, KeyEventKind, MouseEvent, MouseEventKind};
 use ratatui::Frame;
-use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::layout::{Constraint, Layout, Position, Rect};
 use screen::{Effect, Kind, Scene, Screen};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -67,6 +67,8 @@ pub struct Ui<'a> {
     overlay: Overlay,
     interest: Interest,
     width: u16,
+    /// Where the screen was last drawn.
+    body: Rect,
     dirty: bool,
     done: bool,
 }
@@ -99,6 +101,7 @@ impl<'a> Ui<'a> {
             overlay: Overlay::None,
             interest: Interest::default(),
             width: 80,
+            body: Rect::ZERO,
             dirty: true,
             done: false,
         }
@@ -148,7 +151,7 @@ impl<'a> Ui<'a> {
     }
 
     fn look(&mut self) {
-        let interest = self.screens[self.current].interest(&self.view, self.open.as_ref(), self.width);
+        let interest = self.screens[self.current].interest(&self.scene(), self.width);
         if self.kind() == Kind::Runs {
             self.selected = interest.open.clone();
         }
@@ -177,14 +180,26 @@ impl<'a> Ui<'a> {
         match event {
             Event::Key(key) if key.kind != KeyEventKind::Release => self.key(*key),
             Event::Paste(text) => self.screens[self.current].pasted(text),
-            Event::Mouse(mouse) => match mouse.kind {
-                MouseEventKind::ScrollUp => self.act(Action::Up),
-                MouseEventKind::ScrollDown => self.act(Action::Down),
-                _ => {}
-            },
+            Event::Mouse(mouse) if self.overlay == Overlay::None => self.mouse(*mouse),
             _ => {}
         }
         self.look();
+    }
+
+    /// What a screen has no use for, the wheel does as the keys up and down do.
+    fn mouse(&mut self, mouse: MouseEvent) {
+        if self.body.contains(Position::new(mouse.column, mouse.row)) || matches!(mouse.kind, MouseEventKind::Up(_)) {
+            let (view, theme, open, marked) = (&self.view, &self.theme, self.open.as_ref(), &self.marked);
+            let scene = Scene { view, theme, open, marked };
+            if let Some(effect) = self.screens[self.current].mouse(mouse, self.body, &scene) {
+                return self.take(effect);
+            }
+        }
+        match mouse.kind {
+            MouseEventKind::ScrollUp => self.act(Action::Up),
+            MouseEventKind::ScrollDown => self.act(Action::Down),
+            _ => {}
+        }
     }
 
     fn key(&mut self, key: KeyEvent) {
@@ -234,12 +249,13 @@ impl<'a> Ui<'a> {
             Action::Screen(digit) => {
                 let there = self.open.as_ref().is_some_and(|id| self.view.run(id).is_some());
                 if digit == '2' && !there {
-                    self.open = self.selected.clone();
+                    self.show(self.selected.clone());
                 }
                 let index = self.screens.iter().position(|s| s.digit() == digit);
                 self.current = index.unwrap_or(self.current);
             }
             Action::NewRun => self.go(Kind::Launch),
+            Action::Compare => self.go(Kind::Compare),
             _ => {
                 let (view, theme, open, marked) = (&self.view, &self.theme, self.open.as_ref(), &self.marked);
                 let effect = self.screens[self.current].act(action, &Scene { view, theme, open, marked });
@@ -248,12 +264,19 @@ impl<'a> Ui<'a> {
         }
     }
 
+    fn show(&mut self, run: Option<RunId>) {
+        if self.open != run {
+            self.open = run;
+            self.screens.iter_mut().for_each(|s| s.opened());
+        }
+    }
+
     fn take(&mut self, effect: Effect) {
         match effect {
             Effect::None => {}
             Effect::Go(kind) => self.go(kind),
             Effect::Open(id) => {
-                self.open = Some(id);
+                self.show(Some(id));
                 self.go(Kind::Run);
             }
             Effect::Mark(id) => match self.marked.iter().position(|m| *m == id) {
@@ -293,6 +316,7 @@ impl<'a> Ui<'a> {
             self.screens.iter().enumerate().map(|(i, s)| (s.digit(), s.title(), i == self.current)).collect();
         let queue = format!("{} running · {} queued", count(Status::Running), count(Status::Queued));
         overlay::title_line(frame, title, &tabs, &self.port.device_line(), &queue, &self.theme);
+        self.body = body;
         let scene = self.scene();
         self.screens[self.current].draw(frame, body, &scene);
         overlay::key_line(frame, keys, self.kind(), &self.theme);

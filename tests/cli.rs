@@ -91,6 +91,17 @@ fn a_short_run_goes_all_the_way() {
         eigenscope(runs.path()).args(["runs", "export", "r0002", "--out"]).arg(&path).assert().success();
         assert!(fs::metadata(&path).expect("a chart").len() > 100);
     }
+    let both = runs.path().join("out/both.csv");
+    eigenscope(runs.path()).args(["runs", "export", "r0001", "r0002", "--out"]).arg(&both).assert().success();
+    let rows = fs::read_to_string(both).expect("rows");
+    for series in ["r0001 raw,1,", "r0001 sst-2-symlora-s0,2,", "r0002 raw,1,", "r0002 sst-2-lora-s0,2,"] {
+        assert!(rows.contains(series), "{series}: {rows}");
+    }
+    let wrong = runs.path().join("out/both.png");
+    let wrong = wrong.to_str().expect("a path");
+    let of_one = ["runs", "export", "r0001", "r0002", "--chart", "layers", "--out", wrong];
+    let (code, said) = failure(runs.path(), &of_one);
+    assert!(code == 2 && said.contains("chart layers is drawn from one run"), "{said}");
     let chart = runs.path().join("out/layers.csv");
     let written =
         json(runs.path(), &["runs", "export", "r0001", "--chart", "layers", "--out", chart.to_str().expect("a path")]);

@@ -113,6 +113,46 @@ fn a_raw_series_is_named_in_data_and_picture() {
 }
 
 #[test]
+fn lines_of_several_runs_have_colours_and_markers_and_gaps_a_cross() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let number = |low, high| Range::Numbers { low, high, spacing: Spacing::Linear };
+    let line = |colour: usize, y: f64| {
+        let points = (0..5).map(|i| (f64::from(i), y)).collect();
+        Mark::Line { label: format!("r{colour}"), colour, stroke: Stroke::Marked(colour), points }
+    };
+    let mut figure = heatmap(vec![vec![Some(1.0)]]);
+    figure.scale = None;
+    (figure.panels[0].x.range, figure.panels[0].y.range) = (number(0.0, 4.0), number(-1.0, 2.0));
+    let inked = |marks: Vec<Mark>, colour: [u8; 3]| {
+        let mut figure = figure.clone();
+        figure.panels[0].marks = marks;
+        let path = folder.path().join("line.png");
+        export::write(&figure, &Size::default(), &path).expect("written");
+        decode(&path).2.iter().filter(|p| **p == colour).count()
+    };
+    let (blue, orange) = ([0x00, 0x72, 0xb2], [0xd5, 0x5e, 0x00]);
+    let both = vec![line(0, 0.5), line(1, 1.0)];
+    let plain = Mark::Line {
+        label: "r0".into(),
+        colour: 0,
+        stroke: Stroke::Solid,
+        points: (0..5).map(|i| (f64::from(i), 0.5)).collect(),
+    };
+    assert!(inked(both.clone(), orange) > 1_000);
+    let (marked, bare) = (inked(vec![line(0, 0.5)], blue), inked(vec![plain], blue));
+    assert!(marked > bare + 5 * 50, "five markers: {marked}, {bare}");
+    let gaps = Mark::Gaps { label: "not finite".into(), colour: 1, at: vec![2.0, 99.0] };
+    assert!(inked(vec![line(0, 0.5), gaps.clone()], orange) > 20, "the cross of the gap");
+    figure.panels[0].marks = vec![gaps];
+    let csv = folder.path().join("gaps.csv");
+    export::write(&figure, &Size::default(), &csv).expect("written");
+    assert!(
+        std::fs::read_to_string(csv).expect("rows").lines().any(|l| l.contains("not finite,2,") && l.ends_with(",NaN")),
+        "a row for each gap"
+    );
+}
+
+#[test]
 fn a_gap_in_a_line_stays_a_gap() {
     let folder = tempfile::tempdir().expect("a folder");
     let line = |points: Vec<(f64, f64)>| {

@@ -1,5 +1,8 @@
 //! The screens on a fake program: snapshots at two sizes, any size without a panic, keys by their effect, colours on the buffer.
 
+#[path = "ui/curves.rs"]
+mod curves;
+
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use eigenscope::event::{Control, DeviceFigures, Evaluation, LayerNorm, Level, RunFacts, RunId, Status};
 use eigenscope::figure::{Map, Scale};
@@ -122,6 +125,7 @@ fn view() -> View {
         summary: runs[0].clone(),
         series: Series::ALL.into_iter().map(|s| (s, bins(1.0))).collect(),
         evaluations: (1..=5).map(evaluation).collect(),
+        clock: vec![(1, 0.5), (160, 45.0)],
         norm_steps: vec![0, 10, 20],
         norms_step: 20,
         norms: norms(6),
@@ -136,6 +140,21 @@ fn view() -> View {
         }),
         peak_memory: Some(3 << 29),
     };
+    let compare = [(0, 1.0), (3, 0.8), (2, 1.2)].map(|(run, scale): (usize, f64)| {
+        let evaluations = (1..=5).map(|epoch| {
+            let mut e = evaluation(epoch);
+            e.scores[0].1 *= scale;
+            e
+        });
+        Arc::new(RunDetail {
+            summary: runs[run].clone(),
+            series: vec![(Series::Loss, bins(scale))],
+            evaluations: evaluations.collect(),
+            norms: Vec::new(),
+            log: Vec::new(),
+            ..detail.clone()
+        })
+    });
     let figure1 = [("sst-2", "symlora"), ("sst-2", "lora"), ("rte", "symlora")]
         .map(|(task, method)| RunNorms {
             id: RunId("r0001".into()),
@@ -152,6 +171,7 @@ fn view() -> View {
         watermark: 9,
         runs: runs.into_iter().map(Arc::new).collect(),
         open: Some(Arc::new(detail)),
+        compare: compare.into(),
         figure1: Arc::new(figure1),
         sizes: Arc::new(vec![AdapterSize { of: RunSpec::default(), parameters: 12_396, bytes: 49_584 }]),
         memory: Arc::default(),
@@ -166,6 +186,8 @@ fn key(text: &str) -> Event {
     let (code, modifiers) = match text {
         "enter" => (KeyCode::Enter, KeyModifiers::NONE),
         "esc" => (KeyCode::Esc, KeyModifiers::NONE),
+        "backtab" => (KeyCode::BackTab, KeyModifiers::SHIFT),
+        "space" => (KeyCode::Char(' '), KeyModifiers::NONE),
         "tab" => (KeyCode::Tab, KeyModifiers::NONE),
         "backspace" => (KeyCode::Backspace, KeyModifiers::NONE),
         "ctrl-u" => (KeyCode::Char('u'), KeyModifiers::CONTROL),
@@ -206,6 +228,14 @@ const SCREENS: &[(&str, &[&str])] = &[
     ("runs", &[]),
     ("run", &["enter"]),
     ("layers", &["enter", "tab", "tab", "tab", "j"]),
+    ("rate", &["enter", "tab", "tab", "h"]),
+    ("log", &["enter", "tab", "tab", "tab", "tab"]),
+    ("device", &["enter", "backtab"]),
+    ("zoom", &["enter", "l", "+", "+"]),
+    ("compare", &["space", "j", "j", "space", "c", "h"]),
+    ("settings", &["space", "j", "j", "space", "space", "3", "t"]),
+    ("differences", &["space", "j", "j", "space", "c", "backtab"]),
+    ("compare_nothing", &["3"]),
     ("figure1", &["4"]),
     ("launch", &["6"]),
     ("help", &["?"]),

@@ -66,7 +66,7 @@ impl Chart for Layers {
             columns: QUANTITIES.len(),
             panels: QUANTITIES.into_iter().map(panel).collect(),
             scale: None,
-            caption: caption(run),
+            caption: caption(&[run]),
         })
     }
 }

@@ -1,15 +1,18 @@
-//! Learning rate, gradient norm and throughput over the steps: three panels.
+//! Learning rate, gradient norm and throughput: three panels, of one run or of several overlaid.
 
-use super::{Chart, ChartError, ChartOptions, Subject, caption, run_of, to_horizontal};
-use crate::figure::{Axis, Figure, Mark, Panel, Range, Spacing, Stroke};
-use crate::record::{Bin, Series};
+use super::curve::Curve;
+use super::loss::gaps;
+use super::{Chart, ChartError, ChartOptions, Subject, caption, label, ruler, runs_of};
+use crate::figure::{Axis, Figure, Mark, Panel, Range, SHAPES, Spacing, Stroke};
+use crate::record::Series;
 
 pub struct Rate;
 
+/// Series, title of the panel and label of its axis.
 const PANELS: [(Series, &str, &str); 3] = [
     (Series::Lr, "learning rate", "learning rate"),
     (Series::GradNorm, "gradient norm", "gradient norm (L2, before clipping)"),
-    (Series::SamplesPerSecond, "throughput", "rows per second"),
+    (Series::SamplesPerSecond, "throughput, rows/s", "rows per second"),
 ];
 
 impl Chart for Rate {
@@ -22,34 +25,28 @@ impl Chart for Rate {
     }
 
     fn figure(&self, subject: &Subject, options: &ChartOptions) -> Result<Figure, ChartError> {
-        let run = run_of(subject, self.id())?;
-        let x = to_horizontal(run, options.horizontal);
+        let runs = runs_of(subject, self.id())?;
+        let x = ruler::axis(options, ruler::whole(&runs, options));
+        let spacing = if options.log_y { Spacing::Log } else { Spacing::Linear };
         let mut panels = Vec::new();
-        for (index, (series, title, label)) in PANELS.into_iter().enumerate() {
-            let bins = run.series.iter().find(|(s, _)| *s == series).map_or(&[][..], |(_, b)| b);
-            let (Some(first), Some(last)) = (bins.first(), bins.last()) else {
-                return Err(ChartError::Empty { chart: self.id(), hint: "the run has no steps" });
-            };
-            let at = |b: &Bin| x((b.from + b.to) / 2);
-            let points = bins.iter().map(|b| (at(b), b.mean)).collect();
-            let bars = bins.iter().filter(|b| b.max > b.min).map(|b| (at(b), b.min, b.max)).collect();
-            let (low, high) = (x(first.from.saturating_sub(1)), x(last.to));
-            panels.push(Panel {
-                title: title.into(),
-                x: Axis {
-                    label: options.horizontal.label().into(),
-                    range: Range::Numbers { low, high: high.max(low + 1e-9), spacing: Spacing::Linear },
-                },
-                y: Axis {
-                    label: label.into(),
-                    range: Range::over(bins.iter().flat_map(|b| [b.min, b.max]), Spacing::Linear),
-                },
-                marks: vec![
-                    Mark::Span { colour: index, bars },
-                    Mark::Line { label: String::new(), colour: index, stroke: Stroke::Solid, points },
-                ],
-                scale: None,
-            });
+        for (index, (series, title, unit)) in PANELS.into_iter().enumerate() {
+            let (mut marks, mut heights) = (Vec::new(), Vec::new());
+            for (i, run) in runs.iter().enumerate() {
+                let Some(curve) = Curve::of(run, series, options) else { continue };
+                let alone = runs.len() == 1;
+                let colour = if alone { index } else { i };
+                let (name, stroke) =
+                    if alone { (String::new(), Stroke::Solid) } else { (label(run), Stroke::Marked(i % SHAPES)) };
+                heights.extend(curve.heights);
+                marks.push(Mark::Span { label: name.clone(), colour, bars: curve.bars });
+                marks.push(Mark::Line { label: name, colour, stroke, points: curve.raw });
+                marks.extend(gaps(if alone { 1 } else { i }, &curve.gaps));
+            }
+            if marks.is_empty() {
+                return Err(ChartError::Empty { chart: self.id(), hint: "no step is recorded" });
+            }
+            let y = Axis { label: unit.into(), range: Range::over(heights, spacing) };
+            panels.push(Panel { title: title.into(), x: x.clone(), y, marks, scale: None });
         }
         Ok(Figure {
             title: self.title().into(),
@@ -57,7 +54,7 @@ impl Chart for Rate {
             columns: 3,
             panels,
             scale: None,
-            caption: caption(run),
+            caption: caption(&runs),
         })
     }
 }

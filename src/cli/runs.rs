@@ -3,8 +3,8 @@
 use super::{Answer, Globals, Subcommand, code, follow, print_json, size};
 use crate::chart::{self, ChartOptions};
 use crate::export;
-use crate::record::RunSummary;
-use crate::store::Store;
+use crate::record::{RunDetail, RunSummary};
+use crate::store::{Reader, Store};
 use anyhow::Context;
 use clap::{Arg, ArgMatches, Command, value_parser};
 use serde::Serialize;
@@ -80,7 +80,11 @@ impl Subcommand for Runs {
             )
             .subcommand(Command::new("delete").about("Remove a run's records and files").arg(run()))
             .subcommand(size::flags(
-                Command::new("export").about("Write a chart of one run").arg(run()).arg(what).arg(out),
+                Command::new("export")
+                    .about("Write a chart of one run, or of several overlaid")
+                    .arg(run().num_args(1..))
+                    .arg(what)
+                    .arg(out),
             ))
     }
 
@@ -88,7 +92,7 @@ impl Subcommand for Runs {
         let store = Store::open(&globals.runs)?;
         let reader = store.reader()?;
         let Some((name, matches)) = matches.subcommand() else { return Ok(Answer::Code(code::USAGE)) };
-        if name == "resume" {
+        if name == "resume" || name == "export" {
             let mut runs: Vec<RunSummary> = Vec::new();
             for text in matches.get_many::<String>("run").into_iter().flatten() {
                 let run = reader.find(text)?;
@@ -96,7 +100,11 @@ impl Subcommand for Runs {
                     runs.push(run);
                 }
             }
-            return Ok(Answer::Code(follow::resume(globals, &store, &runs)?));
+            if name == "resume" {
+                return Ok(Answer::Code(follow::resume(globals, &store, &runs)?));
+            }
+            write_chart(&reader, &runs, matches, globals.json)?;
+            return Ok(Answer::Code(code::OK));
         }
         let wanted = matches.try_get_one::<String>("run").ok().flatten();
         let run = wanted.map(|text| reader.find(text)).transpose()?;
@@ -109,24 +117,30 @@ impl Subcommand for Runs {
                     print_json(&json!({ "deleted": run.id }))?;
                 }
             }
-            ("export", Some(run)) => {
-                let detail = reader.detail(&run.id, None, None, 2_000, 0)?.context("the run was deleted meanwhile")?;
-                let chart =
-                    matches.get_one::<String>("chart").and_then(|id| chart::find(id)).context("no such chart")?;
-                let path = matches.get_one::<PathBuf>("out").context("no --out")?;
-                export::format_of(path)?;
-                let size = size::of(matches)?;
-                let figure = chart.figure(&chart::Subject::Run(&detail), &ChartOptions::default())?;
-                export::write(&figure, &size, path)?;
-                eprintln!("wrote {}", path.display());
-                if globals.json {
-                    print_json(&json!({ "file": path, "caption": figure.caption }))?;
-                }
-            }
             _ => list(&reader.list()?, globals.json)?,
         }
         Ok(Answer::Code(code::OK))
     }
+}
+
+/// Writes a chart of one run, or of several overlaid.
+fn write_chart(reader: &Reader, runs: &[RunSummary], matches: &ArgMatches, json: bool) -> anyhow::Result<()> {
+    let chart = matches.get_one::<String>("chart").and_then(|id| chart::find(id)).context("no such chart")?;
+    let path = matches.get_one::<PathBuf>("out").context("no --out")?;
+    export::format_of(path)?;
+    let size = size::of(matches)?;
+    let mut details = Vec::with_capacity(runs.len());
+    for run in runs {
+        details.push(reader.detail(&run.id, None, None, 2_000, 0)?.context("the run was deleted meanwhile")?);
+    }
+    let subjects: Vec<&RunDetail> = details.iter().collect();
+    let figure = chart.figure(&chart::Subject::Runs(&subjects), &ChartOptions::default())?;
+    export::write(&figure, &size, path)?;
+    eprintln!("wrote {}", path.display());
+    if json {
+        print_json(&json!({ "file": path, "caption": figure.caption }))?;
+    }
+    Ok(())
 }
 
 fn list(runs: &[RunSummary], json: bool) -> anyhow::Result<()> {
@@ -167,7 +181,7 @@ fn list(runs: &[RunSummary], json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn show(reader: &crate::store::Reader, run: &RunSummary, json: bool) -> anyhow::Result<()> {
+fn show(reader: &Reader, run: &RunSummary, json: bool) -> anyhow::Result<()> {
     let detail = reader.detail(&run.id, None, None, 200, 1_000)?.context("the run was deleted meanwhile")?;
     if json {
         return print_json(&detail);

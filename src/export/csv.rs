@@ -34,10 +34,16 @@ fn panel(panel: &Panel, rows: &mut Vec<[String; 5]>) {
             Mark::Line { label, points, .. } => {
                 points.iter().for_each(|(x, y)| row(series(label), x.to_string(), panel.y.label.clone(), *y));
             }
-            Mark::Span { bars, .. } => bars.iter().for_each(|(x, low, high)| {
-                row("minimum", x.to_string(), panel.y.label.clone(), *low);
-                row("maximum", x.to_string(), panel.y.label.clone(), *high);
+            Mark::Span { label, bars, .. } => bars.iter().for_each(|(x, low, high)| {
+                // Of one run's raw series as ever, of others with the line that they belong to.
+                let of =
+                    |extreme: &str| if series(label) == "raw" { extreme.into() } else { format!("{label} {extreme}") };
+                row(&of("minimum"), x.to_string(), panel.y.label.clone(), *low);
+                row(&of("maximum"), x.to_string(), panel.y.label.clone(), *high);
             }),
+            Mark::Gaps { label, at, .. } => {
+                at.iter().for_each(|x| row(label, x.to_string(), panel.y.label.clone(), f64::NAN));
+            }
             Mark::Marker { label, at, .. } => row(label, at.0.to_string(), panel.y.label.clone(), at.1),
             Mark::Heatmap { cells } => {
                 for (i, line) in cells.iter().enumerate() {

@@ -3,6 +3,7 @@
 mod bar;
 mod heat;
 mod panel;
+mod shape;
 
 use super::{ExportError, Size};
 use crate::figure::Figure;

@@ -32,7 +32,8 @@ fn panel(panel: &Panel) -> Value {
 fn mark(mark: &Mark) -> Value {
     match mark {
         Mark::Line { label, points, .. } => json!({ "kind": "line", "label": series(label), "points": points }),
-        Mark::Span { bars, .. } => json!({ "kind": "span", "bars": bars }),
+        Mark::Span { label, bars, .. } => json!({ "kind": "span", "label": series(label), "bars": bars }),
+        Mark::Gaps { label, at, .. } => json!({ "kind": "gaps", "label": label, "at": at }),
         Mark::Marker { label, at, .. } => json!({ "kind": "marker", "label": label, "at": at }),
         Mark::Heatmap { cells } => json!({ "kind": "heatmap", "cells": cells }),
     }

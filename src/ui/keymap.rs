@@ -25,7 +25,10 @@ const fn key(
     Binding { keys, action, on, help, short }
 }
 
-use Kind::{Figure1, Launch, Run, Runs};
+use Kind::{Compare, Figure1, Launch, Run, Runs};
+
+/// The screens with curves.
+const CURVES: &[Kind] = &[Run, Compare];
 
 /// Every key. A screen's own meaning stands before the general one.
 pub static KEYS: &[Binding] = &[
@@ -40,18 +43,32 @@ pub static KEYS: &[Binding] = &[
     key(&["r"], Action::Resume, &[Runs, Run], "resume a paused, stopped, interrupted or failed run", "resume"),
     key(&["X"], Action::Cancel, &[Runs], "cancel the run (asks)", ""),
     key(&["D"], Action::Delete, &[Runs], "delete the run and its files (asks)", ""),
-    key(&["tab"], Action::NextPane, &[Run], "next pane", "pane"),
-    key(&["backtab"], Action::PreviousPane, &[Run], "previous pane", ""),
-    key(&["L"], Action::LogScale, &[Run], "logarithmic loss axis", "log"),
-    key(&["S"], Action::Smoothing, &[Run], "smoothing of the loss: 0, 0.5, 0.9, 0.97, 0.99", "smooth"),
-    key(&["X"], Action::Horizontal, &[Run], "horizontal axis: step or epoch", "x axis"),
+    key(&["c"], Action::Compare, &[Runs], "compare the marked runs", "compare"),
+    key(&["tab"], Action::NextPane, CURVES, "next pane", "pane"),
+    key(&["backtab"], Action::PreviousPane, CURVES, "previous pane", ""),
+    key(&["h", "left"], Action::Left, CURVES, "cursor to the left: reads the values there", ""),
+    key(&["l", "right"], Action::Right, CURVES, "cursor to the right", "cursor"),
+    key(&["+"], Action::ZoomIn, CURVES, "zoom in about the cursor (mouse: wheel, or drag a range)", "zoom"),
+    key(&["-"], Action::ZoomOut, CURVES, "zoom out", ""),
+    key(&["="], Action::ZoomReset, CURVES, "the whole axis again, without a cursor", ""),
+    key(&["<", "shift-left"], Action::PanLeft, CURVES, "move the zoomed view to the left", ""),
+    key(&[">", "shift-right"], Action::PanRight, CURVES, "move the zoomed view to the right", ""),
+    key(&["X"], Action::Horizontal, CURVES, "horizontal axis: step, epoch, seconds of training", "x axis"),
+    key(&["L"], Action::LogScale, CURVES, "axes: linear, log y, log x, both", "log"),
+    key(&["S"], Action::Smoothing, CURVES, "smoothing of the loss: 0, 0.5, 0.9, 0.97, 0.99", "smooth"),
+    key(&["t"], Action::AllFields, &[Compare], "table of settings: only what differs, or all", "all"),
     key(&["["], Action::EarlierStep, &[Run], "layer norms at the record before", "scrub"),
     key(&["]"], Action::LaterStep, &[Run], "layer norms at the record after", ""),
+    key(&["{"], Action::MuchEarlierStep, &[Run], "layer norms ten records before", ""),
+    key(&["}"], Action::MuchLaterStep, &[Run], "layer norms ten records after", ""),
+    key(&["/"], Action::Search, &[Run], "search the log", ""),
+    key(&["n"], Action::NextMatch, &[Run], "next match in the log", ""),
+    key(&["N"], Action::PreviousMatch, &[Run], "previous match in the log", ""),
     key(&["t"], Action::Target, &[Figure1], "adapted matrix: mean of all, query, value, ...", "target"),
     key(&["m"], Action::Norm, &[Figure1], "norm of W0: Frobenius or entrywise L1", "norm"),
     key(&["R"], Action::Reverse, &[Figure1], "reverse the difference", "reverse"),
     key(&["b"], Action::Pick, &[Figure1], "runs shown: best, last, mean", "runs"),
-    key(&["e"], Action::Export, &[Run, Figure1], "export what is shown as PNG", "export"),
+    key(&["e"], Action::Export, &[Run, Compare, Figure1], "export what is shown as PNG", "export"),
     key(&["enter", "ctrl-s"], Action::Submit, &[Launch], "launch", "launch"),
     key(&["ctrl-p"], Action::Preset, &[Launch], "next preset: demo, paper", "preset"),
     key(&["tab", "down"], Action::Down, &[Launch], "next field", ""),
@@ -73,6 +90,7 @@ pub static KEYS: &[Binding] = &[
     key(&["ctrl-d", "pagedown"], Action::HalfDown, &[], "half a page down", ""),
     key(&["1"], Action::Screen('1'), &[], "table of runs", ""),
     key(&["2"], Action::Screen('2'), &[], "one run", ""),
+    key(&["3"], Action::Screen('3'), &[], "marked runs compared", ""),
     key(&["4"], Action::Screen('4'), &[], "Figure 1", ""),
     key(&["6"], Action::Screen('6'), &[], "launch form", ""),
     key(&["esc"], Action::Back, &[], "back", ""),
@@ -122,5 +140,7 @@ pub fn name(event: KeyEvent) -> Option<String> {
         _ => return None,
     };
     let ctrl = event.modifiers.contains(KeyModifiers::CONTROL);
+    let shift = event.modifiers.contains(KeyModifiers::SHIFT) && matches!(event.code, KeyCode::Left | KeyCode::Right);
+    let base = if shift { format!("shift-{base}") } else { base };
     Some(if ctrl { format!("ctrl-{base}") } else { base })
 }

@@ -3,10 +3,12 @@
 mod heat;
 mod lines;
 
+pub use lines::{symbol, value};
+
 use super::theme::Theme;
 use crate::figure::{Figure, Mark, Panel};
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::layout::{Constraint, Layout, Position, Rect};
 
 /// A cell of a heatmap panel: panel, row from the top, column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,53 +18,68 @@ pub struct Cursor {
     pub column: usize,
 }
 
+/// What lies over panels of lines, in the horizontal axis's unit.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Lens {
+    /// A line upright through all that is read there.
+    pub at: Option<f64>,
+    /// A range that is being selected.
+    pub band: Option<(f64, f64)>,
+    /// The names stand elsewhere.
+    pub unnamed: bool,
+}
+
 /// Draws every panel of `figure` in its grid; a shared colour scale stands in the last line.
 pub fn draw(figure: &Figure, cursor: Option<Cursor>, area: Rect, buf: &mut Buffer, theme: &Theme) {
-    let bar = u16::from(figure.scale.is_some() && area.height > 6);
-    let [grid, scale_line] = Layout::vertical([Constraint::Min(0), Constraint::Length(bar)]).areas(area);
-    let rows = Layout::vertical(vec![Constraint::Fill(1); figure.rows()]).split(grid);
-    for (row, panels) in rows.iter().zip(figure.panels.chunks(figure.columns.max(1))) {
-        let columns = Layout::horizontal(vec![Constraint::Fill(1); figure.columns.max(1)]).spacing(1).split(*row);
-        for (place, panel) in columns.iter().zip(panels) {
-            let index = figure.panels.iter().position(|p| std::ptr::eq(p, panel));
-            let here = cursor.filter(|c| Some(c.panel) == index).map(|c| (c.row, c.column));
-            draw_panel(figure, panel, here, *place, buf, theme);
+    let (places, scale_line) = grid(figure, area);
+    for (i, (place, panel)) in places.into_iter().zip(&figure.panels).enumerate() {
+        match (cells(panel), figure.scale_of(panel)) {
+            (Some(cells), Some(scale)) => {
+                let here = cursor.filter(|c| c.panel == i).map(|c| (c.row, c.column));
+                heat::draw(panel, cells, scale, here, place, buf, theme);
+            }
+            _ => lines::draw(panel, Lens::default(), place, buf, theme),
         }
     }
-    if let (Some(scale), 1) = (&figure.scale, bar) {
+    if let (Some(scale), 1..) = (&figure.scale, scale_line.height) {
         heat::scale_line(scale, scale_line, buf, theme);
     }
 }
 
-fn draw_panel(
-    figure: &Figure,
-    panel: &Panel,
-    cursor: Option<(usize, usize)>,
-    area: Rect,
-    buf: &mut Buffer,
-    theme: &Theme,
-) {
-    let cells = panel.marks.iter().find_map(|m| if let Mark::Heatmap { cells } = m { Some(cells) } else { None });
-    match (cells, figure.scale_of(panel)) {
-        (Some(cells), Some(scale)) => heat::draw(panel, cells, scale, cursor, area, buf, theme),
-        _ => lines::draw(panel, area, buf, theme),
+/// Draws a figure of lines with what lies over them.
+pub fn draw_lens(figure: &Figure, lens: Lens, area: Rect, buf: &mut Buffer, theme: &Theme) {
+    for (place, panel) in grid(figure, area).0.into_iter().zip(&figure.panels) {
+        lines::draw(panel, lens, place, buf, theme);
     }
+}
+
+/// Place of each panel, and of the shared colour scale.
+fn grid(figure: &Figure, area: Rect) -> (Vec<Rect>, Rect) {
+    let bar = u16::from(figure.scale.is_some() && area.height > 6);
+    let [grid, scale_line] = Layout::vertical([Constraint::Min(0), Constraint::Length(bar)]).areas(area);
+    let across = figure.columns.max(1);
+    let rows = Layout::vertical(vec![Constraint::Fill(1); figure.rows()]).split(grid);
+    let columns = |row: &Rect| Layout::horizontal(vec![Constraint::Fill(1); across]).spacing(1).split(*row).to_vec();
+    (rows.iter().flat_map(columns).take(figure.panels.len()).collect(), scale_line)
+}
+
+/// The panel of lines under a cell of the terminal, and the place on its horizontal axis.
+pub fn locate(figure: &Figure, area: Rect, at: Position) -> Option<(usize, f64)> {
+    let places = grid(figure, area).0;
+    let index = places.iter().position(|place| place.contains(at))?;
+    Some((index, lines::x_at(figure.panels.get(index)?, places[index], at.x)?))
+}
+
+fn cells(panel: &Panel) -> Option<&[Vec<Option<f64>>]> {
+    panel.marks.iter().find_map(|m| if let Mark::Heatmap { cells } = m { Some(&cells[..]) } else { None })
 }
 
 /// Value of the heatmap cell under the cursor.
 pub fn value_at(figure: &Figure, cursor: Cursor) -> Option<f64> {
-    let panel = figure.panels.get(cursor.panel)?;
-    panel.marks.iter().find_map(|m| match m {
-        Mark::Heatmap { cells } => cells.get(cursor.row)?.get(cursor.column).copied().flatten(),
-        _ => None,
-    })
+    cells(figure.panels.get(cursor.panel)?)?.get(cursor.row)?.get(cursor.column).copied().flatten()
 }
 
 /// Rows and columns of a panel's heatmap.
 pub fn shape(figure: &Figure, panel: usize) -> (usize, usize) {
-    let cells = figure
-        .panels
-        .get(panel)
-        .and_then(|p| p.marks.iter().find_map(|m| if let Mark::Heatmap { cells } = m { Some(cells) } else { None }));
-    cells.map_or((0, 0), |c| (c.len(), c.first().map_or(0, Vec::len)))
+    figure.panels.get(panel).and_then(cells).map_or((0, 0), |c| (c.len(), c.first().map_or(0, Vec::len)))
 }

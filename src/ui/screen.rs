@@ -1,5 +1,7 @@
 //! What a screen is; [`all`] lists them. A screen draws from the view and turns actions into effects; it does no input or output.
 
+mod compare;
+mod curves;
 mod figure1;
 mod launch;
 mod run;
@@ -10,7 +12,7 @@ use super::action::Action;
 use super::theme::Theme;
 use crate::event::RunId;
 use crate::view::{Interest, Message, Request, View};
-use crossterm::event::KeyEvent;
+use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
@@ -19,6 +21,7 @@ use ratatui::layout::Rect;
 pub enum Kind {
     Runs,
     Run,
+    Compare,
     Figure1,
     Launch,
 }
@@ -56,9 +59,17 @@ pub trait Screen {
     fn digit(&self) -> char;
     fn title(&self) -> &'static str;
     /// What it wants to see, at this many columns.
-    fn interest(&self, view: &View, open: Option<&RunId>, width: u16) -> Interest;
+    fn interest(&self, scene: &Scene, width: u16) -> Interest;
     fn act(&mut self, action: Action, scene: &Scene) -> Effect;
     fn draw(&self, frame: &mut Frame, area: Rect, scene: &Scene);
+
+    /// A click, drag or turn of the wheel inside `area`, where it was last drawn; none where it means nothing here.
+    fn mouse(&mut self, _: MouseEvent, _area: Rect, _: &Scene) -> Option<Effect> {
+        None
+    }
+
+    /// Another run is open now.
+    fn opened(&mut self) {}
 
     /// Takes raw keys, for typing; true where it used the key.
     fn typed(&mut self, _: KeyEvent) -> bool {
@@ -77,6 +88,7 @@ pub fn all(choices: &Choices) -> Vec<Box<dyn Screen>> {
     vec![
         Box::new(runs::RunsScreen::default()),
         Box::new(run::RunScreen::default()),
+        Box::new(compare::CompareScreen::default()),
         Box::new(figure1::Figure1Screen::default()),
         Box::new(launch::LaunchScreen::new(choices.clone())),
     ]

@@ -17,6 +17,14 @@ pub fn fit(text: &str, width: usize) -> String {
     text.chars().take(width.saturating_sub(1)).chain(std::iter::once('…').take(width.min(1))).collect()
 }
 
+/// Those of `parts` that fit into `room` columns, the first ones before the later ones.
+pub fn joined(parts: &[String], room: usize) -> String {
+    parts.iter().filter(|p| !p.is_empty()).fold(String::new(), |text, part| {
+        let next = if text.is_empty() { part.clone() } else { format!("{text} · {part}") };
+        if next.chars().count() <= room { next } else { text }
+    })
+}
+
 /// 42s, 3m05s, 2h07m.
 pub fn duration(seconds: f64) -> String {
     if !seconds.is_finite() || seconds < 0.0 {
@@ -27,6 +35,17 @@ pub fn duration(seconds: f64) -> String {
         0..60 => format!("{s}s"),
         60..3_600 => format!("{}m{:02}s", s / 60, s % 60),
         _ => format!("{}h{:02}m", s / 3_600, s % 3_600 / 60),
+    }
+}
+
+/// A value with five digits or so.
+pub fn exact(value: f64) -> String {
+    match value.abs() {
+        0.0 => "0".into(),
+        size if !(1e-2..1e6).contains(&size) => format!("{value:.3e}"),
+        size if size >= 100.0 => format!("{value:.1}"),
+        size if size >= 10.0 => format!("{value:.3}"),
+        _ => format!("{value:.4}"),
     }
 }
 
@@ -43,6 +62,11 @@ mod tests {
     fn hostile_names_become_visible() {
         assert_eq!(harmless("a\u{1b}[2Jb\u{202e}c\u{200b}"), "a\\u{1b}[2Jb\\u{202e}c\\u{200b}");
         assert_eq!(harmless("λ‖W₀‖ naïve"), "λ‖W₀‖ naïve");
+    }
+
+    #[test]
+    fn values_keep_their_digits() {
+        assert_eq!([0.0, 0.12345, 12.3456, 123.456, 4.5e-5].map(exact), ["0", "0.1235", "12.346", "123.5", "4.500e-5"]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! One panel: title, axes with ticks, and its marks.
 
-use super::{Canvas, ExportError, FAINT, Hang, INK, Rect, bar, colour, heat};
+use super::{Canvas, ExportError, FAINT, Hang, INK, Rect, bar, colour, heat, shape};
 use crate::figure::colour::{Rgb, paler, series};
 use crate::figure::{Axis, Mark, Panel, Range, Scale, Stroke, ticks};
 use plotters::prelude::*;
@@ -94,7 +94,7 @@ fn pixel(r: Rect, panel: &Panel, x: f64, y: f64) -> Option<(i32, i32)> {
 fn look(index: usize, stroke: Stroke) -> (Rgb, f64) {
     match stroke {
         Stroke::Raw => (paler(series(index), 0.6), 0.6),
-        Stroke::Solid | Stroke::Points => (series(index), 1.2),
+        Stroke::Solid | Stroke::Points | Stroke::Marked(_) => (series(index), 1.2),
     }
 }
 
@@ -108,7 +108,15 @@ fn draw_mark<DB: DrawingBackend>(
     let at = |x: f64, y: f64| pixel(r, panel, x, y);
     match mark {
         Mark::Heatmap { cells } => scale.map_or(Ok(()), |scale| heat::draw(c, r, cells, scale)),
-        Mark::Span { colour: index, bars } => {
+        Mark::Gaps { colour: index, at: places, .. } => places.iter().try_for_each(|x| {
+            let share = panel.x.range.share(*x).filter(|s| (0.0..=1.0).contains(s));
+            let Some(share) = share else { return Ok(()) };
+            let (x, y, arm) = (r.x + (share * f64::from(r.w)).round() as i32, r.y + r.h - c.points(5.0), c.points(2.5));
+            let ink = colour(series(*index));
+            c.line(vec![(x - arm, y - arm), (x + arm, y + arm)], ink, 0.9)?;
+            c.line(vec![(x - arm, y + arm), (x + arm, y - arm)], ink, 0.9)
+        }),
+        Mark::Span { colour: index, bars, .. } => {
             bars.iter().try_for_each(|(x, low, high)| match (at(*x, *low), at(*x, *high)) {
                 (Some(a), Some(b)) => c.line(vec![a, b], colour(paler(series(*index), 0.75)), 0.6),
                 _ => Ok(()),
@@ -122,6 +130,11 @@ fn draw_mark<DB: DrawingBackend>(
                 let path: Vec<(i32, i32)> = part.iter().flatten().copied().collect();
                 if path.len() > 1 {
                     c.line(path, colour(ink), width)?;
+                }
+            }
+            if let Stroke::Marked(shape) = stroke {
+                for place in panel.markers(points, *shape).into_iter().filter_map(|(x, y)| at(x, y)) {
+                    shape::draw(c, place, *shape, colour(ink))?;
                 }
             }
             if *stroke == Stroke::Points {
@@ -144,17 +157,19 @@ fn draw_mark<DB: DrawingBackend>(
 
 /// Names of the marks that have one, in the corner where they hide the least.
 fn legend<DB: DrawingBackend>(c: &Canvas<DB>, r: Rect, panel: &Panel) -> Result<(), ExportError> {
-    let named: Vec<(&str, (Rgb, f64))> = panel
+    let many = panel.has_many();
+    let named: Vec<(&str, usize, Stroke)> = panel
         .marks
         .iter()
         .filter_map(|m| match m {
-            Mark::Line { label, colour, stroke, .. } => Some((label.as_str(), look(*colour, *stroke))),
-            Mark::Marker { label, colour, .. } => Some((label.as_str(), look(*colour, Stroke::Solid))),
-            Mark::Span { .. } | Mark::Heatmap { .. } => None,
+            Mark::Line { stroke: Stroke::Raw, .. } if many => None,
+            Mark::Line { label, colour, stroke, .. } => Some((label.as_str(), *colour, *stroke)),
+            Mark::Marker { label, colour, .. } => Some((label.as_str(), *colour, Stroke::Solid)),
+            Mark::Span { .. } | Mark::Gaps { .. } | Mark::Heatmap { .. } => None,
         })
-        .filter(|(label, _)| !label.is_empty())
+        .filter(|(label, ..)| !label.is_empty())
         .collect();
-    let Some(widest) = named.iter().map(|(t, _)| c.width(t, 7.0)).max() else { return Ok(()) };
+    let Some(widest) = named.iter().map(|(t, ..)| c.width(t, 7.0)).max() else { return Ok(()) };
     let line = c.points(10.0);
     let (w, h, gap) = (widest + c.points(22.0), line * named.len() as i32 + c.points(4.0), c.points(4.0));
     let (left, right, low) = (r.x + gap, r.x + r.w - w - gap, r.y + r.h - h - gap);
@@ -170,10 +185,14 @@ fn legend<DB: DrawingBackend>(c: &Canvas<DB>, r: Rect, panel: &Panel) -> Result<
     let corner = (place.x + place.w, place.y + place.h);
     let outline = [(place.x, place.y), (corner.0, place.y), corner, (place.x, corner.1), (place.x, place.y)];
     c.line(outline.into(), FAINT, 0.4)?;
-    for (i, (text, (ink, width))) in named.into_iter().enumerate() {
+    for (i, (text, index, stroke)) in named.into_iter().enumerate() {
+        let (ink, width) = look(index, stroke);
         let y = place.y + c.points(2.0) + line * i as i32 + line / 2;
         let x = place.x + c.points(3.0);
         c.line(vec![(x, y), (x + c.points(12.0), y)], colour(ink), 1.25 * width)?;
+        if let Stroke::Marked(shape) = stroke {
+            shape::draw(c, (x + c.points(6.0), y), shape, colour(ink))?;
+        }
         c.text(text, (x + c.points(16.0), y), 7.0, Hang::Left, INK)?;
     }
     Ok(())
@@ -192,7 +211,7 @@ fn drawn(r: Rect, panel: &Panel) -> Vec<(i32, i32)> {
                 places.windows(2).flat_map(|p| between(p[0], p[1])).collect()
             }
             Mark::Marker { at, .. } => pixel(r, panel, at.0, at.1).into_iter().collect(),
-            Mark::Span { .. } | Mark::Heatmap { .. } => Vec::new(),
+            Mark::Span { .. } | Mark::Gaps { .. } | Mark::Heatmap { .. } => Vec::new(),
         }
     };
     panel.marks.iter().flat_map(of).collect()

@@ -2,7 +2,6 @@
 
 use super::{Effect, Kind, Scene, Screen};
 use crate::chart::{self, ChartOptions, Norm, Pick, Subject};
-use crate::event::RunId;
 use crate::figure::{Figure, Range};
 use crate::ui::action::Action;
 use crate::ui::plot::{self, Cursor};
@@ -91,8 +90,8 @@ impl Screen for Figure1Screen {
         "Figure 1"
     }
 
-    fn interest(&self, _: &View, open: Option<&RunId>, width: u16) -> Interest {
-        Interest { open: open.cloned(), width: width as usize, figure1: true, ..Interest::default() }
+    fn interest(&self, scene: &Scene, width: u16) -> Interest {
+        Interest { open: scene.open.cloned(), width: width as usize, figure1: true, ..Interest::default() }
     }
 
     fn act(&mut self, action: Action, scene: &Scene) -> Effect {

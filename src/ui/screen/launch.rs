@@ -1,12 +1,11 @@
 //! The launch form: every field of a spec, checked while it is typed; a list in a field makes a grid of runs.
 
 use super::{Effect, Kind, Scene, Screen};
-use crate::event::RunId;
 use crate::spec::{FIELDS, Field, Kind as FieldKind, RunSpec, SpecError, SweepSpec, preset};
 use crate::ui::Choices;
 use crate::ui::action::Action;
 use crate::ui::text::harmless;
-use crate::view::{About, AdapterSize, Interest, MemoryNeed, Message, Request, View};
+use crate::view::{About, AdapterSize, Interest, MemoryNeed, Message, Request};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -248,9 +247,9 @@ impl Screen for LaunchScreen {
         "Launch"
     }
 
-    fn interest(&self, _: &View, open: Option<&RunId>, width: u16) -> Interest {
+    fn interest(&self, scene: &Scene, width: u16) -> Interest {
         Interest {
-            open: open.cloned(),
+            open: scene.open.cloned(),
             width: width as usize,
             sizes_of: self.distinct(&SIZING),
             memory_of: self.distinct(&WEIGHING),

@@ -1,17 +1,25 @@
-//! One run: progress, curves, the layers as heatmaps with a cursor, the log.
+//! One run: progress, curves, the layers as heatmaps with a cursor, the log, the device.
 
+mod device;
+mod layers;
+mod log;
+
+use super::curves::Curves;
 use super::runs::status_style;
 use super::{Effect, Kind, Scene, Screen};
-use crate::chart::{self, ChartOptions, Horizontal, Subject};
-use crate::event::{Control, Level, RunId};
-use crate::figure::{Figure, Range};
+use crate::chart::{self, Subject};
+use crate::event::Control;
+use crate::figure::Figure;
 use crate::record::RunDetail;
 use crate::ui::action::Action;
-use crate::ui::plot::{self, Cursor};
-use crate::ui::text::{duration, harmless, number};
-use crate::view::{Interest, Request, View};
+use crate::ui::plot;
+use crate::ui::text::{duration, harmless, joined, number};
+use crate::view::{Interest, Request};
+use crossterm::event::{KeyEvent, MouseEvent, MouseEventKind};
+use layers::Layers;
+use log::Log;
 use ratatui::Frame;
-use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::layout::{Constraint, Layout, Position, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Paragraph};
 
@@ -24,83 +32,98 @@ enum Pane {
     Rate,
     Layers,
     Log,
+    Device,
 }
 
-const PANES: [Pane; 5] = [Pane::Loss, Pane::Score, Pane::Rate, Pane::Layers, Pane::Log];
-const SMOOTHINGS: [f64; 5] = [0.0, 0.5, 0.9, 0.97, 0.99];
+const PANES: [Pane; 6] = [Pane::Loss, Pane::Score, Pane::Rate, Pane::Layers, Pane::Log, Pane::Device];
 /// Below these sizes one pane at a time is shown.
 const ROOMY: (u16, u16) = (100, 34);
+/// Columns of the device's pane.
+const DEVICE: u16 = 38;
+/// Lines or records that a large step of a key goes.
+const MANY: isize = 10;
+const WHEEL: isize = 3;
 
+#[derive(Default)]
 pub struct RunScreen {
     pane: Pane,
-    options: ChartOptions,
-    /// Recorded step of the layer norms; none: the newest.
-    norms_step: Option<u64>,
-    cursor: Cursor,
-    /// Lines scrolled up from the log's end.
-    log_up: usize,
-}
-
-impl Default for RunScreen {
-    fn default() -> Self {
-        let cursor = Cursor { panel: 0, row: 0, column: 0 };
-        Self { pane: Pane::Loss, options: ChartOptions::default(), norms_step: None, cursor, log_up: 0 }
-    }
+    curves: Curves,
+    layers: Layers,
+    log: Log,
 }
 
 impl Pane {
-    /// The chart that fills it; none for the log.
+    /// The chart that fills it.
     fn chart(self) -> Option<&'static str> {
         match self {
             Pane::Loss => Some("loss"),
             Pane::Score => Some("score"),
             Pane::Rate => Some("rate"),
             Pane::Layers => Some("layers"),
-            Pane::Log => None,
+            Pane::Log | Pane::Device => None,
         }
+    }
+
+    fn has_curves(self) -> bool {
+        matches!(self, Pane::Loss | Pane::Score | Pane::Rate)
     }
 
     fn title(self) -> &'static str {
         match self {
-            Pane::Loss => "loss (raw, smoothed)",
+            Pane::Loss => "loss",
             Pane::Score => "validation score",
             Pane::Rate => "lr, gradient, rows/s",
             Pane::Layers => "layers",
             Pane::Log => "log",
+            Pane::Device => "device",
         }
     }
+}
+
+/// The open run, once it was brought.
+fn shown<'a>(scene: &'a Scene) -> Option<&'a RunDetail> {
+    scene.view.open.as_deref().filter(|d| Some(&d.summary.id) == scene.open)
+}
+
+/// Place of the two lines on top, of the names of the panes where they are shown one at a time, and of each pane.
+fn places(area: Rect, current: Pane) -> (Rect, Option<Rect>, Vec<(Pane, Rect)>) {
+    let [head, body] = Layout::vertical([Constraint::Length(2), Constraint::Min(0)]).areas(area);
+    if area.width < ROOMY.0 || area.height < ROOMY.1 {
+        let [tabs, pane] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(body);
+        return (head, Some(tabs), vec![(current, pane)]);
+    }
+    let [top, middle, bottom] =
+        Layout::vertical([Constraint::Fill(5), Constraint::Fill(6), Constraint::Fill(4)]).areas(body);
+    let [loss, score] = Layout::horizontal([Constraint::Fill(1); 2]).areas(top);
+    let [rate, right] = Layout::horizontal([Constraint::Fill(1); 2]).areas(bottom);
+    let [log, device] = Layout::horizontal([Constraint::Fill(1), Constraint::Length(DEVICE)]).areas(right);
+    let panes = [
+        (Pane::Loss, loss),
+        (Pane::Score, score),
+        (Pane::Layers, middle),
+        (Pane::Rate, rate),
+        (Pane::Log, log),
+        (Pane::Device, device),
+    ];
+    (head, None, panes.into())
+}
+
+/// Names of the panes with their columns.
+fn tabs(area: Rect) -> Vec<(Pane, Rect)> {
+    let mut x = area.x;
+    let next = |pane: Pane| {
+        let width = pane.title().chars().count() as u16 + 2;
+        let place = Rect { x, width, ..area }.intersection(area);
+        x = x.saturating_add(width);
+        (pane, place)
+    };
+    PANES.into_iter().map(next).collect()
 }
 
 impl RunScreen {
     fn figure(&self, pane: Pane, detail: &RunDetail) -> Result<Figure, String> {
         let chart = pane.chart().and_then(chart::find).ok_or("no chart")?;
-        chart.figure(&Subject::Run(detail), &self.options).map_err(|e| e.to_string())
-    }
-
-    fn move_cursor(&mut self, action: Action, detail: &RunDetail) {
-        let Ok(figure) = self.figure(Pane::Layers, detail) else { return };
-        let (rows, columns) = plot::shape(&figure, self.cursor.panel);
-        let c = &mut self.cursor;
-        match action {
-            Action::Up => c.row = c.row.saturating_sub(1),
-            Action::Down => c.row = (c.row + 1).min(rows.saturating_sub(1)),
-            Action::Top => c.row = 0,
-            Action::Bottom => c.row = rows.saturating_sub(1),
-            // Left and right go on into the neighbouring panel.
-            Action::Left if c.column > 0 => c.column -= 1,
-            Action::Left if c.panel > 0 => (c.panel, c.column) = (c.panel - 1, columns.saturating_sub(1)),
-            Action::Right if c.column + 1 < columns => c.column += 1,
-            Action::Right if c.panel + 1 < figure.panels.len() => (c.panel, c.column) = (c.panel + 1, 0),
-            _ => {}
-        }
-    }
-
-    fn scrub(&mut self, detail: &RunDetail, later: bool) {
-        let steps = &detail.norm_steps;
-        let at = steps.iter().position(|s| *s == detail.norms_step).unwrap_or(steps.len().saturating_sub(1));
-        let next = if later { at + 1 } else { at.saturating_sub(1) };
-        // At the newest record it follows the run again.
-        self.norms_step = steps.get(next).copied().filter(|_| next + 1 < steps.len());
+        chart.figure(&Subject::Run(detail), &self.curves.options).map_err(|e| e.to_string())
     }
 
     fn draw_head(&self, frame: &mut Frame, area: Rect, scene: &Scene, detail: &RunDetail) {
@@ -147,69 +170,88 @@ impl RunScreen {
 
     fn draw_pane(&self, pane: Pane, frame: &mut Frame, area: Rect, scene: &Scene, detail: &RunDetail) {
         let focused = pane == self.pane;
-        let style = if focused { scene.theme.focused() } else { scene.theme.title() };
+        let theme = scene.theme;
+        let style = if focused { theme.focused() } else { theme.title() };
         let mut title = vec![Span::styled(format!(" {} ", pane.title()), style)];
+        let room = (area.width as usize).saturating_sub(title[0].width() + 2);
         let figure = self.figure(pane, detail);
-        let cursor = (pane == Pane::Layers && focused).then_some(self.cursor);
-        if let (Pane::Layers, Ok(figure)) = (pane, &figure) {
-            title.push(Span::raw(format!("step {} ", detail.norms_step)));
-            title.push(Span::styled(cursor.map_or(String::new(), |c| reading(figure, c)), scene.theme.focused()));
+        match (pane, &figure) {
+            (Pane::Layers, Ok(figure)) => {
+                title.push(Span::raw(self.layers.place(detail)));
+                let reading = if focused { self.layers.reading(figure) } else { String::new() };
+                title.push(Span::styled(reading, theme.focused()));
+            }
+            (Pane::Log, _) => title.push(Span::styled(self.log.title(detail), theme.focused())),
+            (_, Ok(figure)) => title.extend(self.curves.title(figure, room, theme)),
+            (_, Err(_)) => {}
         }
         let block = Block::bordered().title(Line::from(title));
-        let block = if focused { block.border_style(scene.theme.focused()) } else { block };
+        let block = if focused { block.border_style(theme.focused()) } else { block };
         let inner = block.inner(area);
         frame.render_widget(block, area);
         match (pane, figure) {
-            (Pane::Log, _) => self.draw_log(frame, inner, scene, detail),
-            (_, Ok(figure)) => plot::draw(&figure, cursor, inner, frame.buffer_mut(), scene.theme),
-            (_, Err(text)) => frame.render_widget(Paragraph::new(text).style(scene.theme.faint()), inner),
+            (Pane::Log, _) => self.log.draw(frame, inner, detail, theme),
+            (Pane::Device, _) => device::draw(frame, inner, detail, theme),
+            (Pane::Layers, Ok(figure)) => {
+                let track = u16::from(inner.height > 6);
+                let [cells, track] = Layout::vertical([Constraint::Min(0), Constraint::Length(track)]).areas(inner);
+                let cursor = focused.then_some(self.layers.cursor);
+                plot::draw(&figure, cursor, cells, frame.buffer_mut(), theme);
+                self.layers.draw_track(frame, track, detail, theme);
+            }
+            (_, Ok(figure)) => plot::draw_lens(&figure, self.curves.lens(), inner, frame.buffer_mut(), theme),
+            (_, Err(text)) => frame.render_widget(Paragraph::new(text).style(theme.faint()), inner),
         }
     }
 
-    fn draw_log(&self, frame: &mut Frame, area: Rect, scene: &Scene, detail: &RunDetail) {
-        let height = area.height as usize;
-        // The newest lines that can be seen: each takes one row or more.
-        let lines: Vec<Line> = detail.log[detail.log.len().saturating_sub(height + self.log_up)..]
-            .iter()
-            .flat_map(|l| {
-                let style = match l.level {
-                    Level::Error => scene.theme.error(),
-                    Level::Warn => scene.theme.warning(),
-                    Level::Info => ratatui::style::Style::new(),
-                };
-                let options = textwrap::Options::new(area.width.max(8).into()).subsequent_indent("  ");
-                let text = harmless(&l.text);
-                let rows = textwrap::wrap(&text, options);
-                rows.into_iter().map(|row| Line::styled(row.into_owned(), style)).collect::<Vec<_>>()
-            })
-            .collect();
-        let end = lines.len() - self.log_up.min(lines.len().saturating_sub(height));
-        frame.render_widget(Paragraph::new(lines[end.saturating_sub(height)..end].to_vec()), area);
+    /// What a key does in the log's pane; none where it does nothing there.
+    fn act_on_log(&mut self, action: Action, detail: &RunDetail) -> Option<Effect> {
+        let all = detail.log.len() as isize;
+        match action {
+            Action::Up => self.log.scroll(1, detail),
+            Action::Down => self.log.scroll(-1, detail),
+            Action::HalfUp => self.log.scroll(MANY, detail),
+            Action::HalfDown => self.log.scroll(-MANY, detail),
+            Action::Top => self.log.scroll(all, detail),
+            Action::Bottom => self.log.scroll(-all, detail),
+            _ => return None,
+        }
+        Some(Effect::None)
     }
-}
 
-/// Those of `parts` that fit into `room` columns, the first ones before the later ones.
-fn joined(parts: &[String], room: usize) -> String {
-    parts.iter().filter(|p| !p.is_empty()).fold(String::new(), |text, part| {
-        let next = if text.is_empty() { part.clone() } else { format!("{text} · {part}") };
-        if next.chars().count() <= room { next } else { text }
-    })
-}
-
-/// What the cursor reads: layer, matrix, quantity and value.
-fn reading(figure: &Figure, cursor: Cursor) -> String {
-    let Some(panel) = figure.panels.get(cursor.panel) else { return String::new() };
-    let name = |range: &Range, i: usize| match range {
-        Range::Names(names) => names.get(i).cloned().unwrap_or_default(),
-        Range::Numbers { .. } => i.to_string(),
-    };
-    let value = plot::value_at(figure, cursor).map_or("–".into(), |v| format!("{v:.6}"));
-    format!(
-        "layer {} {}: {} = {value} ",
-        name(&panel.y.range, cursor.row),
-        name(&panel.x.range, cursor.column),
-        panel.title
-    )
+    /// Keys that mean the same in every pane.
+    fn act_on_run(&mut self, action: Action, detail: &RunDetail) -> Option<Effect> {
+        let run = &detail.summary;
+        let control = |control| Some(Effect::Ask(Request::Control(run.id.clone(), control)));
+        match action {
+            Action::Stop => return control(Control::Stop),
+            Action::Pause => return control(Control::Pause),
+            Action::Resume if run.status.is_live() => return control(Control::Resume),
+            Action::Resume => return Some(Effect::Ask(Request::Requeue(run.id.clone()))),
+            Action::EarlierStep => self.layers.scrub(detail, -1),
+            Action::LaterStep => self.layers.scrub(detail, 1),
+            Action::MuchEarlierStep => self.layers.scrub(detail, -MANY),
+            Action::MuchLaterStep => self.layers.scrub(detail, MANY),
+            Action::Search => {
+                self.pane = Pane::Log;
+                self.log.search();
+            }
+            Action::NextMatch | Action::PreviousMatch => {
+                self.pane = Pane::Log;
+                return self.log.seek(action == Action::NextMatch, detail).map(Effect::Say).or(Some(Effect::None));
+            }
+            Action::Export => {
+                let pane = if self.pane.chart().is_some() { self.pane } else { Pane::Loss };
+                let stem = format!("{}-{}-{}", run.id, run.name, pane.chart().unwrap_or_default());
+                return Some(match self.figure(pane, detail) {
+                    Ok(figure) => Effect::Ask(Request::Export { file_stem: stem, figure }),
+                    Err(text) => Effect::Say(text),
+                });
+            }
+            _ => return None,
+        }
+        Some(Effect::None)
+    }
 }
 
 impl Screen for RunScreen {
@@ -225,8 +267,15 @@ impl Screen for RunScreen {
         "Run"
     }
 
-    fn interest(&self, _: &View, open: Option<&RunId>, width: u16) -> Interest {
-        Interest { open: open.cloned(), norms_step: self.norms_step, width: width as usize, ..Interest::default() }
+    fn interest(&self, scene: &Scene, width: u16) -> Interest {
+        let steps = shown(scene).and_then(|detail| self.curves.steps(&[detail]));
+        let norms_step = self.layers.step;
+        Interest { open: scene.open.cloned(), norms_step, steps, width: width as usize, ..Interest::default() }
+    }
+
+    fn opened(&mut self) {
+        self.curves.reset();
+        (self.layers, self.log) = (Layers::default(), Log::default());
     }
 
     fn act(&mut self, action: Action, scene: &Scene) -> Effect {
@@ -234,73 +283,84 @@ impl Screen for RunScreen {
         match action {
             Action::NextPane => self.pane = PANES[(at + 1) % PANES.len()],
             Action::PreviousPane => self.pane = PANES[(at + PANES.len() - 1) % PANES.len()],
-            Action::LogScale => self.options.log_y = !self.options.log_y,
-            Action::Horizontal => {
-                self.options.horizontal = match self.options.horizontal {
-                    Horizontal::Step => Horizontal::Epoch,
-                    Horizontal::Epoch => Horizontal::Step,
-                };
-            }
-            Action::Smoothing => {
-                let now = SMOOTHINGS.iter().position(|s| *s == self.options.smoothing).unwrap_or(0);
-                self.options.smoothing = SMOOTHINGS[(now + 1) % SMOOTHINGS.len()];
-                return Effect::Say(format!("smoothing {}", self.options.smoothing));
-            }
             Action::Back => return Effect::Go(Kind::Runs),
             _ => {}
         }
-        let Some(detail) = &scene.view.open else { return Effect::None };
-        let run = &detail.summary;
-        let control = |control| Effect::Ask(Request::Control(run.id.clone(), control));
-        match action {
-            Action::Stop => return control(Control::Stop),
-            Action::Pause => return control(Control::Pause),
-            Action::Resume if run.status.is_live() => return control(Control::Resume),
-            Action::Resume => return Effect::Ask(Request::Requeue(run.id.clone())),
-            Action::EarlierStep => self.scrub(detail, false),
-            Action::LaterStep => self.scrub(detail, true),
-            Action::Export => {
-                let pane = if self.pane == Pane::Log { Pane::Loss } else { self.pane };
-                let stem = format!("{}-{}-{}", run.id, run.name, pane.chart().unwrap_or("log"));
-                return match self.figure(pane, detail) {
-                    Ok(figure) => Effect::Ask(Request::Export { file_stem: stem, figure }),
-                    Err(text) => Effect::Say(text),
-                };
-            }
-            Action::Up | Action::HalfUp if self.pane == Pane::Log => {
-                self.log_up = (self.log_up + 1).min(detail.log.len());
-            }
-            Action::Down | Action::HalfDown if self.pane == Pane::Log => self.log_up = self.log_up.saturating_sub(1),
-            _ if self.pane == Pane::Layers => self.move_cursor(action, detail),
-            _ => {}
+        let Some(detail) = shown(scene) else { return Effect::None };
+        if let Some(effect) = self.act_on_run(action, detail) {
+            return effect;
         }
-        Effect::None
+        let figure = self.figure(self.pane, detail).ok();
+        if let (Pane::Layers, Action::Left | Action::Right) = (self.pane, action) {
+            figure.iter().for_each(|f| self.layers.move_cursor(action, f));
+            return Effect::None;
+        }
+        let charted = figure.as_ref().filter(|_| self.pane.has_curves());
+        if let Some(effect) = self.curves.act(action, &[detail], charted) {
+            return effect;
+        }
+        match (self.pane, &figure) {
+            (Pane::Log, _) => self.act_on_log(action, detail).unwrap_or(Effect::None),
+            (Pane::Layers, Some(figure)) => {
+                self.layers.move_cursor(action, figure);
+                Effect::None
+            }
+            _ => Effect::None,
+        }
+    }
+
+    fn typed(&mut self, key: KeyEvent) -> bool {
+        self.log.typed(key)
+    }
+
+    fn pasted(&mut self, text: &str) {
+        self.log.pasted(text);
+    }
+
+    fn mouse(&mut self, event: MouseEvent, area: Rect, scene: &Scene) -> Option<Effect> {
+        let detail = shown(scene)?;
+        if matches!(event.kind, MouseEventKind::Up(_)) {
+            self.curves.release(&[detail]);
+            return Some(Effect::None);
+        }
+        let at = Position::new(event.column, event.row);
+        let (_, strip, panes) = places(area, self.pane);
+        let pressed = matches!(event.kind, MouseEventKind::Down(_));
+        if let Some(pane) = strip.map(tabs).and_then(|tabs| tabs.into_iter().find(|(_, place)| place.contains(at))) {
+            self.pane = if pressed { pane.0 } else { self.pane };
+            return Some(Effect::None);
+        }
+        let (pane, place) = panes.into_iter().find(|(_, place)| place.contains(at))?;
+        self.pane = if pressed { pane } else { self.pane };
+        let wheel = match event.kind {
+            MouseEventKind::ScrollUp => 1,
+            MouseEventKind::ScrollDown => -1,
+            _ => 0,
+        };
+        match pane {
+            Pane::Log => self.log.scroll(WHEEL * wheel, detail),
+            Pane::Layers => self.layers.scrub(detail, wheel),
+            Pane::Device => {}
+            _ => {
+                let figure = self.figure(pane, detail).ok()?;
+                self.curves.mouse(event, &figure, Block::bordered().inner(place), &[detail]);
+            }
+        }
+        Some(Effect::None)
     }
 
     fn draw(&self, frame: &mut Frame, area: Rect, scene: &Scene) {
-        let detail = scene.view.open.as_ref().filter(|d| Some(&d.summary.id) == scene.open);
-        let Some(detail) = detail else {
+        let Some(detail) = shown(scene) else {
             let text = "no run is open: 1 shows the table of runs, enter opens one";
             return frame.render_widget(Paragraph::new(text).style(scene.theme.faint()), area);
         };
-        let [head, body] = Layout::vertical([Constraint::Length(2), Constraint::Min(0)]).areas(area);
+        let (head, strip, panes) = places(area, self.pane);
         self.draw_head(frame, head, scene, detail);
-        if area.width < ROOMY.0 || area.height < ROOMY.1 {
-            let [tabs, pane] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(body);
-            let tab = |p: &Pane| {
-                let style = if *p == self.pane { scene.theme.selected() } else { scene.theme.faint() };
-                Span::styled(format!(" {} ", p.title()), style)
-            };
-            frame.render_widget(Line::from(PANES.iter().map(tab).collect::<Vec<_>>()), tabs);
-            return self.draw_pane(self.pane, frame, pane, scene, detail);
+        for (pane, place) in strip.map(tabs).into_iter().flatten() {
+            let style = if pane == self.pane { scene.theme.selected() } else { scene.theme.faint() };
+            frame.render_widget(Span::styled(format!(" {} ", pane.title()), style), place);
         }
-        let [top, middle, bottom] =
-            Layout::vertical([Constraint::Fill(5), Constraint::Fill(6), Constraint::Fill(3)]).areas(body);
-        let [loss, score] = Layout::horizontal([Constraint::Fill(1); 2]).areas(top);
-        let [rate, log] = Layout::horizontal([Constraint::Fill(1); 2]).areas(bottom);
-        for (pane, place) in
-            [(Pane::Loss, loss), (Pane::Score, score), (Pane::Layers, middle), (Pane::Rate, rate), (Pane::Log, log)]
-        {
+        for (pane, place) in panes {
             self.draw_pane(pane, frame, place, scene, detail);
         }
     }

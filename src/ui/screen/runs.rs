@@ -237,9 +237,9 @@ impl Screen for RunsScreen {
         "Runs"
     }
 
-    fn interest(&self, view: &View, _: Option<&RunId>, width: u16) -> Interest {
-        let rows = self.rows(view);
-        let open = rows.get(self.position(view, &rows)).map(|r| r.id.clone());
+    fn interest(&self, scene: &Scene, width: u16) -> Interest {
+        let rows = self.rows(scene.view);
+        let open = rows.get(self.position(scene.view, &rows)).map(|r| r.id.clone());
         Interest { open, width: width as usize, ..Interest::default() }
     }
 

@@ -1,0 +1,53 @@
+//! The pane of a run's device: how busy, memory with its peak, temperature, power; and how long the run still takes.
+
+use crate::record::RunDetail;
+use crate::ui::text::{duration, fit, harmless};
+use crate::ui::theme::Theme;
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Paragraph;
+
+/// Columns of the names.
+const NAMES: usize = 13;
+
+pub fn draw(frame: &mut Frame, area: Rect, detail: &RunDetail, theme: &Theme) {
+    let width = area.width as usize;
+    let line = |(name, text): (String, String)| {
+        let text = fit(&harmless(&text), width.saturating_sub(NAMES + 1));
+        Line::from(vec![
+            Span::styled(format!("{:NAMES$} ", fit(&harmless(&name), NAMES)), theme.faint()),
+            Span::raw(text),
+        ])
+    };
+    let lines: Vec<Line> = rows(detail).into_iter().map(line).collect();
+    frame.render_widget(Paragraph::new(lines), area);
+}
+
+/// Names and values; what the device does not tell has no row.
+fn rows(detail: &RunDetail) -> Vec<(String, String)> {
+    let run = &detail.summary;
+    let on_gpu = run.spec.device != "cpu";
+    let gib = |bytes: u64| format!("{:.2} GiB", bytes as f64 / f64::from(1u32 << 30));
+    let mut rows = vec![("device".to_string(), run.spec.device.clone())];
+    let mut row = |name: &str, text: Option<String>| rows.extend(text.map(|t| (name.to_string(), t)));
+    if let Some(device) = detail.device {
+        row("utilisation", device.utilisation.filter(|_| on_gpu).map(|u| format!("{} {:3.0}%", bar(u), 100.0 * u)));
+        let name = if on_gpu { "memory" } else { "host memory" };
+        row(name, Some(format!("{} of {}", gib(device.memory), gib(device.memory_total))));
+        row("peak memory", detail.peak_memory.map(gib));
+        row("temperature", device.temperature.map(|t| format!("{t:.0} °C")));
+        row("power", device.power.map(|w| format!("{w:.0} W")));
+    }
+    row("trained for", Some(duration(run.seconds)));
+    row("time left", run.eta().map(duration));
+    for (name, value) in &run.facts.environment {
+        row(name, Some(value.clone()));
+    }
+    rows
+}
+
+fn bar(share: f64) -> String {
+    let full = (share.clamp(0.0, 1.0) * 10.0).round() as usize;
+    format!("{}{}", "━".repeat(full), "─".repeat(10 - full))
+}
