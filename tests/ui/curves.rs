@@ -195,7 +195,7 @@ fn the_log_is_searched() {
         let line = |i: u64| LogLine {
             time: 0.0,
             level: Level::Info,
-            text: format!("line {i}{}", if i % 30 == 0 { " Loss" } else { "" }),
+            text: format!("line {i}{}", if i.is_multiple_of(30) { " Loss" } else { "" }),
         };
         detail.log = (1..=100).map(line).collect();
     });
