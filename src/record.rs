@@ -30,6 +30,8 @@ pub struct RunSummary {
     pub best_epoch: Option<f64>,
     /// Mean lambda over the adapted matrices at the last record; absent where the method has none.
     pub lambda: Option<f64>,
+    /// Turn in the queue: of the queued runs the one with the lowest is taken first.
+    pub position: u64,
 }
 
 impl RunSummary {

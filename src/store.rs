@@ -159,7 +159,7 @@ impl StoreHandle {
         self.call(move |c| specs.iter().map(|s| queue::create(c, s)).collect())
     }
 
-    /// Takes the oldest queued run of `device`, of `only` where given; it is then this process's until the claim is dropped.
+    /// Takes the first queued run of `device`, of `only` where given; it is then this process's until the claim is dropped.
     pub fn claim(&self, device: &str, only: Option<&[RunId]>) -> Result<Option<Claim>, StoreError> {
         let (device, only, dir) = (device.to_string(), only.map(<[RunId]>::to_vec), self.shared.dir.clone());
         self.call(move |c| queue::claim(c, &dir, &device, only.as_deref()))
@@ -169,6 +169,12 @@ impl StoreHandle {
     pub fn requeue(&self, id: &RunId) -> Result<(), StoreError> {
         let id = id.clone();
         self.call(move |c| queue::requeue(c, &id))
+    }
+
+    /// Moves a queued run by so many places of the queue, up where negative; gives its place, from 1, and the queue's length.
+    pub fn shift(&self, id: &RunId, places: i64) -> Result<(usize, usize), StoreError> {
+        let id = id.clone();
+        self.call(move |c| queue::shift(c, &id, places))
     }
 
     /// Asks the process that owns a run; a queued run is ended at once by stop or cancel.

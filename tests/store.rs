@@ -256,6 +256,33 @@ fn two_programs_never_take_the_same_run() {
 }
 
 #[test]
+fn the_order_of_the_queue_is_kept_and_obeyed_by_every_program() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = opened(dir.path());
+    let handle = store.handle();
+    let ids = handle.create(&vec![RunSpec::default(); 4]).expect("runs");
+    let other = RunSpec { device: "cuda:0".into(), ..RunSpec::default() };
+    handle.create(&[other]).expect("a run of another device");
+    let reader = store.reader().expect("a reader");
+    let before = reader.changed_since(0).expect("changes").0;
+    assert_eq!(handle.shift(&ids[3], -2).expect("moved"), (2, 5));
+    let moved: Vec<String> =
+        reader.changed_since(before).expect("changes").1.iter().map(|r| r.id.to_string()).collect();
+    assert_eq!(moved, ["r0002", "r0003", "r0004"], "readers hear of every run whose turn changed");
+    assert_eq!(handle.shift(&ids[0], 9).expect("to the end"), (5, 5));
+    assert_eq!(handle.shift(&ids[0], -1).expect("up again"), (4, 5));
+    // Queued later, it comes after all of them.
+    let late = one_run(&store);
+    let program = opened(dir.path());
+    let taken: Vec<RunId> = std::iter::from_fn(|| program.handle().claim("cpu", None).expect("claimed"))
+        .map(|claim| claim.id.clone())
+        .collect();
+    assert_eq!(taken, [&ids[3], &ids[1], &ids[2], &ids[0], &late].map(Clone::clone));
+    let refused = handle.shift(&ids[0], 1).expect_err("it runs");
+    assert!(refused.to_string().contains("only queued runs have a place"), "{refused}");
+}
+
+#[test]
 fn requests_reach_the_owner_once_and_wrong_ones_say_why() {
     let dir = tempfile::tempdir().expect("a folder");
     let store = opened(dir.path());
@@ -298,8 +325,17 @@ fn an_older_schema_is_brought_up_to_date() {
     let old = rusqlite::Connection::open(&path).expect("a database");
     old.execute_batch(include_str!("../src/store/migrations/0001.sql")).expect("the first schema");
     old.pragma_update(None, "user_version", 1).expect("its version");
+    let insert = "INSERT INTO runs (id, name, status, device, spec, created, version) VALUES (?1, 'old', 'queued', 'cpu', '{}', 1, 1)";
+    for id in ["r0001", "r0002"] {
+        old.execute(insert, [id]).expect("a run");
+    }
     drop(old);
     let store = opened(dir.path());
+    let turns: Vec<u64> = store.reader().expect("a reader").list().expect("runs").iter().map(|r| r.position).collect();
+    assert_eq!(turns, [2, 1], "the queue keeps its order");
+    store.handle().shift(&RunId("r0002".into()), -1).expect("moved");
+    let first = store.handle().claim("cpu", None).expect("claimed").expect("a run");
+    assert_eq!(first.id.as_str(), "r0002");
     let id = one_run(&store);
     let figures = DeviceFigures { utilisation: None, memory: 5, memory_total: 9, temperature: None, power: Some(1.5) };
     let handle = store.handle();

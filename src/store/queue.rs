@@ -61,7 +61,7 @@ pub(super) fn create(t: &Transaction, spec: &RunSpec) -> Result<RunId, StoreErro
     .execute(params![spec.display_name(), spec.device, json, now(), version])?;
     let seq = t.last_insert_rowid();
     let id = format!("r{seq:04}");
-    t.prepare_cached("UPDATE runs SET id = ?2 WHERE seq = ?1")?.execute(params![seq, id])?;
+    t.prepare_cached("UPDATE runs SET id = ?2, position = ?1 WHERE seq = ?1")?.execute(params![seq, id])?;
     Ok(RunId(id))
 }
 
@@ -72,7 +72,8 @@ pub(super) fn claim(
     only: Option<&[RunId]>,
 ) -> Result<Option<Claim>, StoreError> {
     let mut query = t.prepare_cached(
-        "SELECT seq, id, spec, started IS NOT NULL FROM runs WHERE status = 'queued' AND device = ?1 ORDER BY seq",
+        "SELECT seq, id, spec, started IS NOT NULL FROM runs WHERE status = 'queued' AND device = ?1
+         ORDER BY position, seq",
     )?;
     let queued: Vec<(i64, String, String, bool)> =
         query.query_map([device], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))?.collect::<Result<_, _>>()?;
@@ -113,6 +114,30 @@ pub(super) fn requeue(t: &Transaction, id: &RunId) -> Result<(), StoreError> {
     }
     t.execute("UPDATE runs SET status = 'queued', request = NULL, cause = NULL, ended = NULL WHERE seq = ?1", [run])?;
     write::touch(t, run)
+}
+
+/// Moves a queued run by so many places, up where negative, and says which place of how many it then has, counted from 1.
+pub(super) fn shift(t: &Transaction, id: &RunId, places: i64) -> Result<(usize, usize), StoreError> {
+    let (run, status) = find(t, id)?;
+    let queue: Vec<(i64, i64)> = t
+        .prepare_cached("SELECT seq, position FROM runs WHERE status = 'queued' ORDER BY position, seq")?
+        .query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    let Some(from) = queue.iter().position(|(seq, _)| *seq == run) else {
+        return wrong_state(id, status, "only queued runs have a place in the queue");
+    };
+    let to = (from as i64 + places).clamp(0, queue.len() as i64 - 1) as usize;
+    let mut order: Vec<i64> = queue.iter().map(|(seq, _)| *seq).collect();
+    let moved = order.remove(from);
+    order.insert(to, moved);
+    // The places stay the same numbers; the runs between change theirs.
+    for (seq, (before, position)) in order.into_iter().zip(&queue) {
+        if seq != *before {
+            t.prepare_cached("UPDATE runs SET position = ?2 WHERE seq = ?1")?.execute([seq, *position])?;
+            write::touch(t, seq)?;
+        }
+    }
+    Ok((to + 1, queue.len()))
 }
 
 pub(super) fn ask(t: &Transaction, id: &RunId, control: Control) -> Result<(), StoreError> {

@@ -16,7 +16,9 @@ const CLOCK: u64 = 256;
 
 const SUMMARY: &str =
     "SELECT id, name, status, spec, facts, created, started, ended, cause, step, epoch, seconds, loss, last,
-    best, best_epoch, lambda FROM runs";
+    best, best_epoch, lambda, position FROM runs";
+
+const POINT: &str = "SELECT step, epoch, seconds, loss, lr, grad_norm, samples_per_second FROM points WHERE run = ?1";
 
 impl Reader {
     /// Opens the database of the runs folder `dir`.
@@ -163,23 +165,24 @@ impl Reader {
         Ok(all)
     }
 
+    /// The newest training point of a run.
+    pub fn newest_point(&self, id: &RunId) -> Result<Option<Point>, StoreError> {
+        let Some(run) = number(&self.connection, id)? else { return Ok(None) };
+        let mut query = self.connection.prepare_cached(&format!("{POINT} ORDER BY step DESC LIMIT 1"))?;
+        Ok(query.query_row([run], point).optional()?)
+    }
+
+    /// Every evaluation of a run, oldest first.
+    pub fn evaluations(&self, id: &RunId) -> Result<Vec<Evaluation>, StoreError> {
+        let c = self.connection.unchecked_transaction()?;
+        number(&c, id)?.map_or(Ok(Vec::new()), |run| evaluations(&c, run))
+    }
+
     /// Every training point of a run.
     pub fn points(&self, id: &RunId) -> Result<Vec<Point>, StoreError> {
         let Some(run) = number(&self.connection, id)? else { return Ok(Vec::new()) };
-        let mut query = self.connection.prepare_cached(
-            "SELECT step, epoch, seconds, loss, lr, grad_norm, samples_per_second FROM points WHERE run = ?1 ORDER BY step",
-        )?;
-        let points = query.query_map([run], |r| {
-            Ok(Point {
-                step: r.get::<_, i64>(0)? as u64,
-                epoch: r.get(1)?,
-                seconds: r.get(2)?,
-                loss: real(r, 3)?,
-                lr: real(r, 4)?,
-                grad_norm: real(r, 5)?,
-                samples_per_second: real(r, 6)?,
-            })
-        })?;
+        let mut query = self.connection.prepare_cached(&format!("{POINT} ORDER BY step"))?;
+        let points = query.query_map([run], point)?;
         Ok(points.collect::<Result<_, _>>()?)
     }
 
@@ -198,6 +201,18 @@ impl Reader {
     pub fn integrity(&self) -> Result<String, StoreError> {
         Ok(self.connection.query_row("PRAGMA integrity_check(1)", [], |r| r.get(0))?)
     }
+}
+
+fn point(row: &Row) -> rusqlite::Result<Point> {
+    Ok(Point {
+        step: row.get::<_, i64>(0)? as u64,
+        epoch: row.get(1)?,
+        seconds: row.get(2)?,
+        loss: real(row, 3)?,
+        lr: real(row, 4)?,
+        grad_norm: real(row, 5)?,
+        samples_per_second: real(row, 6)?,
+    })
 }
 
 /// SQLite keeps NaN as NULL.
@@ -241,6 +256,7 @@ fn summaries(c: &Connection, tail: &str, values: impl rusqlite::Params) -> Resul
             best: r.get(14)?,
             best_epoch: r.get(15)?,
             lambda: r.get(16)?,
+            position: r.get::<_, i64>(17)? as u64,
             id: RunId(id),
         });
     }
