@@ -12,6 +12,7 @@ mod completions;
 mod demo;
 mod doctor;
 mod eval;
+mod events;
 mod figure1;
 mod follow;
 mod inspect;

@@ -1,6 +1,6 @@
 //! `demo`: both methods on the embedded rows and model, in the terminal program's own engine but without its screens.
 
-use super::{Answer, Globals, Subcommand, follow};
+use super::{Answer, Globals, Subcommand, events, follow};
 use crate::spec::preset;
 use crate::store::Store;
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -24,6 +24,7 @@ impl Subcommand for Demo {
                     .action(ArgAction::SetTrue)
                     .help("print progress; without it the runs are queued and the terminal program opens"),
             )
+            .arg(events::flag().requires("headless"))
     }
 
     fn run(&self, matches: &ArgMatches, globals: &Globals) -> anyhow::Result<Answer> {
@@ -36,7 +37,7 @@ impl Subcommand for Demo {
         }
         let specs = preset::demo(&tasks);
         if matches.get_flag("headless") {
-            return Ok(Answer::Code(follow::train(globals, &specs)?));
+            return Ok(Answer::Code(follow::train(globals, &specs, matches.get_flag("events"))?));
         }
         Store::open(&globals.runs)?.handle().create(&specs)?;
         Ok(Answer::Terminal(globals.clone()))

@@ -1,5 +1,6 @@
 //! Queues runs, trains them in this process and reports on stderr until all have ended.
 
+use super::events::Events;
 use super::{Globals, code, print_json, runs};
 use crate::engine::Engine;
 use crate::event::{RunId, Status};
@@ -16,14 +17,15 @@ use std::time::Duration;
 
 const TICK: Duration = Duration::from_millis(100);
 
-/// Checks and queues `specs`, trains them to their end; with `--json` prints them as `runs list` does.
-pub fn train(globals: &Globals, specs: &[RunSpec]) -> anyhow::Result<u8> {
+/// Checks and queues `specs`, trains them to their end, telling `events` where asked; with `--json` prints them as `runs list`
+/// does.
+pub fn train(globals: &Globals, specs: &[RunSpec], events: bool) -> anyhow::Result<u8> {
     for spec in specs {
         job::check(spec)?;
     }
     let store = Store::open(&globals.runs)?;
     let ids = store.handle().create(specs)?;
-    work_and_tell(globals, &store, &ids)
+    work_and_tell(globals, &store, &ids, events)
 }
 
 /// Queues the stopped, interrupted or failed `runs` again, all or none, and trains them to their end from their checkpoints.
@@ -40,7 +42,7 @@ pub fn resume(globals: &Globals, store: &Store, runs: &[RunSummary]) -> anyhow::
     for id in &ids {
         store.handle().requeue(id)?;
     }
-    work_and_tell(globals, store, &ids)
+    work_and_tell(globals, store, &ids, false)
 }
 
 /// Whether a run is queued for a device that is not lost.
@@ -49,8 +51,8 @@ fn waits(run: &RunSummary, lost: &[&str]) -> bool {
 }
 
 /// Trains the queued runs `ids`; with `--json` prints how they ended.
-fn work_and_tell(globals: &Globals, store: &Store, ids: &[RunId]) -> anyhow::Result<u8> {
-    let code = work(globals, store, ids)?;
+fn work_and_tell(globals: &Globals, store: &Store, ids: &[RunId], events: bool) -> anyhow::Result<u8> {
+    let code = work(globals, store, ids, events.then(Events::default))?;
     if globals.json {
         let reader = store.reader()?;
         let ended: Vec<_> = ids.iter().filter_map(|id| reader.summary(id).ok().flatten()).collect();
@@ -72,11 +74,11 @@ pub fn work_queue(globals: &Globals) -> anyhow::Result<u8> {
         return Ok(code::OK);
     }
     eprintln!("this is no terminal: training {} queued run(s)", queued.len());
-    work(globals, &store, &queued)
+    work(globals, &store, &queued, None)
 }
 
 /// Trains the queued runs `ids` of `store` in this process. SIGINT and SIGTERM stop and save.
-fn work(globals: &Globals, store: &Store, ids: &[RunId]) -> anyhow::Result<u8> {
+fn work(globals: &Globals, store: &Store, ids: &[RunId], mut events: Option<Events>) -> anyhow::Result<u8> {
     let asked_to_end = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
         signal_hook::flag::register(signal, asked_to_end.clone()).context("cannot listen for signals")?;
@@ -89,6 +91,9 @@ fn work(globals: &Globals, store: &Store, ids: &[RunId]) -> anyhow::Result<u8> {
     loop {
         let summaries = summaries(&mut reader, ids)?;
         summaries.iter().for_each(|s| progress.show(s));
+        if let Some(events) = &mut events {
+            summaries.iter().try_for_each(|s| events.show(s, &reader))?;
+        }
         if summaries.iter().all(|s| !s.status.is_live() && s.status != Status::Queued) {
             let failed = summaries.iter().any(|s| s.status != Status::Done);
             return Ok(if failed { code::FAILED } else { code::OK });
@@ -101,7 +106,11 @@ fn work(globals: &Globals, store: &Store, ids: &[RunId]) -> anyhow::Result<u8> {
         if asked_to_end.load(Ordering::SeqCst) {
             eprintln!("stopping: saving what is running");
             engine.close();
-            let stopped = self::summaries(&mut reader, ids)?.into_iter().filter(|s| s.status == Status::Stopped);
+            let ended = self::summaries(&mut reader, ids)?;
+            if let Some(events) = &mut events {
+                ended.iter().try_for_each(|s| events.show(s, &reader))?;
+            }
+            let stopped = ended.into_iter().filter(|s| s.status == Status::Stopped);
             let stopped: Vec<String> = stopped.map(|s| s.id.to_string()).collect();
             let how = match stopped.is_empty() {
                 true => String::new(),

@@ -1,6 +1,6 @@
 //! `train`: one run, or the grid of a spec with lists, from a TOML file and flags.
 
-use super::{Answer, Globals, Subcommand, follow};
+use super::{Answer, Globals, Subcommand, events, follow};
 use crate::spec::{FIELDS, SpecError, SweepSpec};
 use anyhow::Context;
 use clap::{Arg, ArgMatches, Command, value_parser};
@@ -19,6 +19,7 @@ impl Subcommand for Train {
         Command::new("train")
             .about("Train one run or a grid of runs and wait for them; ctrl-c stops and saves")
             .arg(spec)
+            .arg(events::flag())
             .args(FIELDS.iter().map(flag))
     }
 
@@ -36,6 +37,6 @@ impl Subcommand for Train {
                 sweep.set(field.name, value.split(',').map(|v| v.trim().to_string()).collect())?;
             }
         }
-        Ok(Answer::Code(follow::train(globals, &sweep.runs()?)?))
+        Ok(Answer::Code(follow::train(globals, &sweep.runs()?, matches.get_flag("events"))?))
     }
 }
