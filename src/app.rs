@@ -1,6 +1,7 @@
 //! Builds store, engine and screens and joins them; the only place that knows all.
 
 mod desk;
+mod devices;
 mod forecast;
 mod port;
 
@@ -8,7 +9,8 @@ use crate::cli::{Answer, Globals};
 use crate::config;
 use crate::engine::Engine;
 use crate::store::Store;
-use crate::ui::{self, Choices, Colours};
+use crate::train::host;
+use crate::ui::{self, Choices, Colours, Settings, Ui};
 use anyhow::Context;
 use signal_hook::consts::{SIGHUP, SIGTERM};
 use std::io::Write;
@@ -49,7 +51,9 @@ fn terminal(globals: &Globals) -> anyhow::Result<u8> {
     for signal in [SIGHUP, SIGTERM] {
         signal_hook::flag::register(signal, asked_to_end.clone()).context("cannot listen for signals")?;
     }
-    let ended = ui::run(&port, &choices(crate::job::devices()), Colours::from_environment(), &asked_to_end);
+    let (settings, problems) = Settings::of(&config::SettingsFile::read(&config::settings_path()));
+    let screens = Ui::new(&port, &choices(crate::job::devices()), Colours::from_environment());
+    let ended = ui::run(screens.set(settings, &problems), &asked_to_end);
     drop(port);
     let active = engine.active();
     if !active.is_empty() {
@@ -94,13 +98,7 @@ fn measure_screens_in(folder: &Path, runs: u64, points: u64) -> anyhow::Result<s
 
 /// Share of one core that this process uses while nothing happens; null where the system does not tell.
 fn idle_share(span: Duration) -> Option<f64> {
-    // Fields 14 and 15 of /proc/self/stat are user and system time in ticks of 1/100 s.
-    let ticks = || -> Option<f64> {
-        let text = std::fs::read_to_string("/proc/self/stat").ok()?;
-        let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
-        Some(fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?)
-    };
-    let before = ticks()?;
+    let before = host::processor_seconds()?;
     std::thread::sleep(span);
-    Some((ticks()? - before) / 100.0 / span.as_secs_f64())
+    Some((host::processor_seconds()? - before) / span.as_secs_f64())
 }

@@ -9,6 +9,7 @@ macro_rules! outln {
 
 mod bench;
 mod completions;
+mod config;
 mod demo;
 mod doctor;
 mod eval;
@@ -56,6 +57,7 @@ pub static ALL: &[&dyn Subcommand] = &[
     &figure1::Figure1,
     &bench::Bench,
     &doctor::Doctor,
+    &config::Config,
     &completions::Completions,
 ];
 

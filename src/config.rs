@@ -1,11 +1,17 @@
 //! Where things are: the runs folder and the program's files. Flag over environment over what is found.
 
+mod file;
+
+pub use file::{Entry, Problem, SettingsFile};
+
 use std::path::{Path, PathBuf};
 
 /// Environment variable that names the runs folder.
 pub const RUNS_VARIABLE: &str = "EIGENSCOPE_RUNS";
 /// Subfolder for exported figures and data.
 pub const EXPORTS: &str = "exports";
+/// The settings, in the XDG configuration folder.
+pub const SETTINGS_FILE: &str = "config.toml";
 /// The program's own log: never on the screen.
 pub const LOG_FILE: &str = "eigenscope.log";
 
@@ -22,6 +28,12 @@ pub fn start_log(runs: &Path) -> std::io::Result<()> {
     // An error here only says that a log was started before.
     let _ = tracing_subscriber::fmt().with_ansi(false).with_writer(file).try_init();
     Ok(())
+}
+
+/// The settings file in the XDG configuration folder; it need not exist.
+pub fn settings_path() -> PathBuf {
+    use etcetera::AppStrategy;
+    strategy().map_or_else(|| PathBuf::from(".eigenscope"), |xdg| xdg.config_dir()).join(SETTINGS_FILE)
 }
 
 /// Folder of what can be made again: compiled kernels and the like.

@@ -2,23 +2,31 @@
 //! the store nor training.
 
 mod action;
+mod clicks;
 mod filter;
+mod finish;
 mod keymap;
 mod overlay;
+mod palette;
 mod plot;
 mod screen;
+mod settings;
 mod terminal;
 mod text;
 mod theme;
+mod title;
 
 pub use filter::Filter;
+pub use settings::Settings;
 pub use terminal::is_terminal;
-pub use theme::Colours;
+pub use theme::{Colours, Scheme};
 
+use crate::config::Problem;
 use crate::event::{RunId, Status};
 use crate::view::{About, Interest, Message, Port, Request, View};
 use action::Action;
 use crossterm::event::{Event, KeyEvent, KeyEventKind, MouseEvent, MouseEventKind};
+use palette::{Answer, Palette};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
 use screen::{Effect, Kind, Scene, Screen};
@@ -51,6 +59,13 @@ pub struct Choices {
     pub devices: Vec<String>,
 }
 
+/// What a screen may look at; a macro, as a function would borrow the screens too.
+macro_rules! scene {
+    ($ui:ident, $theme:ident) => {
+        Scene { view: &$ui.view, theme: &$theme, open: $ui.open.as_ref(), marked: &$ui.marked }
+    };
+}
+
 /// The screens and what they share, without a terminal: driven by events, drawn into any buffer.
 pub struct Ui<'a> {
     port: &'a dyn Port,
@@ -61,22 +76,36 @@ pub struct Ui<'a> {
     selected: Option<RunId>,
     marked: Vec<RunId>,
     view: Arc<View>,
-    theme: Theme,
+    /// What the terminal can show.
+    colours: Colours,
+    settings: Settings,
+    /// Where title line and screen were last drawn.
+    title: Rect,
+    body: Rect,
+    orders: Vec<Order>,
     /// The status line and when it appeared.
     status: Option<(Message, Instant)>,
     overlay: Overlay,
     interest: Interest,
     width: u16,
-    /// Where the screen was last drawn.
-    body: Rect,
     dirty: bool,
     done: bool,
+}
+
+/// What is asked of the terminal itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Give the terminal back and stop until the shell says go on.
+    Suspend,
+    /// Put the text on the clipboard.
+    Copy(String),
 }
 
 /// What lies over the screen and takes the keys.
 #[derive(Clone, Debug, PartialEq)]
 enum Overlay {
     None,
+    Palette(Palette),
     /// Lines scrolled down.
     Help(u16),
     Confirm {
@@ -96,15 +125,48 @@ impl<'a> Ui<'a> {
             selected: None,
             marked: Vec::new(),
             view: port.view(),
-            theme: Theme { colours },
+            colours,
+            settings: Settings::default(),
+            title: Rect::default(),
+            body: Rect::default(),
+            orders: Vec::new(),
             status: None,
             overlay: Overlay::None,
             interest: Interest::default(),
             width: 80,
-            body: Rect::ZERO,
             dirty: true,
             done: false,
         }
+    }
+
+    /// The same with a person's settings; what in their file cannot be used is told first.
+    pub fn set(mut self, settings: Settings, problems: &[Problem]) -> Self {
+        self.settings = settings;
+        let more = match problems.len().saturating_sub(1) {
+            0 => String::new(),
+            n => format!(" (and {n} more: `eigenscope config check`)"),
+        };
+        if let Some(first) = problems.first() {
+            self.say(Message::error(format!("{first}{more}")));
+        }
+        self
+    }
+
+    /// What the terminal is asked for since the last call.
+    pub fn orders(&mut self) -> Vec<Order> {
+        std::mem::take(&mut self.orders)
+    }
+
+    /// The program was stopped and goes on.
+    pub fn resumed(&mut self, stopped: Duration) {
+        let text = match self.active() {
+            0 => "back from the shell".into(),
+            _ => format!(
+                "back after {}: training in this process stood still too while it was in the background",
+                text::duration(stopped.as_secs_f64())
+            ),
+        };
+        self.say(Message { error: self.active() > 0, ..Message::notice(text) });
     }
 
     /// The person asked to leave.
@@ -151,7 +213,9 @@ impl<'a> Ui<'a> {
     }
 
     fn look(&mut self) {
-        let interest = self.screens[self.current].interest(&self.scene(), self.width);
+        let theme = self.theme();
+        let scene = scene!(self, theme);
+        let interest = self.screens[self.current].interest(&scene, self.width);
         if self.kind() == Kind::Runs {
             self.selected = interest.open.clone();
         }
@@ -161,8 +225,15 @@ impl<'a> Ui<'a> {
         }
     }
 
-    fn scene(&self) -> Scene<'_> {
-        Scene { view: &self.view, theme: &self.theme, open: self.open.as_ref(), marked: &self.marked }
+    fn theme(&self) -> Theme {
+        Theme::new(self.colours, self.settings.scheme)
+    }
+
+    /// Digit and title of every screen, and whether it is shown.
+    fn tabs(&self) -> Vec<title::Tab> {
+        let shown = self.kind();
+        let tab = |s: &dyn Screen| title::Tab { digit: s.digit(), name: s.title(), current: s.kind() == shown };
+        self.screens.iter().map(|s| tab(s.as_ref())).collect()
     }
 
     fn kind(&self) -> Kind {
@@ -179,31 +250,48 @@ impl<'a> Ui<'a> {
         self.dirty = true;
         match event {
             Event::Key(key) if key.kind != KeyEventKind::Release => self.key(*key),
-            Event::Paste(text) => self.screens[self.current].pasted(text),
-            Event::Mouse(mouse) if self.overlay == Overlay::None => self.mouse(*mouse),
+            Event::Paste(text) => match &mut self.overlay {
+                Overlay::Palette(palette) => palette.pasted(text),
+                _ => self.screens[self.current].pasted(text),
+            },
+            Event::Mouse(mouse) => self.mouse(*mouse),
             _ => {}
         }
         self.look();
     }
 
-    /// What a screen has no use for, the wheel does as the keys up and down do.
-    fn mouse(&mut self, mouse: MouseEvent) {
-        if self.body.contains(Position::new(mouse.column, mouse.row)) || matches!(mouse.kind, MouseEventKind::Up(_)) {
-            let (view, theme, open, marked) = (&self.view, &self.theme, self.open.as_ref(), &self.marked);
-            let scene = Scene { view, theme, open, marked };
-            if let Some(effect) = self.screens[self.current].mouse(mouse, self.body, &scene) {
-                return self.take(effect);
+    fn mouse(&mut self, event: MouseEvent) {
+        let down = event.kind == MouseEventKind::ScrollDown;
+        let turned = down || event.kind == MouseEventKind::ScrollUp;
+        match &mut self.overlay {
+            Overlay::Help(scroll) if turned && down => *scroll = scroll.saturating_add(1),
+            Overlay::Help(scroll) if turned => *scroll = scroll.saturating_sub(1),
+            Overlay::Palette(palette) if turned => palette.scroll(down),
+            Overlay::None if event.row == self.title.y && clicks::is_click(event) => {
+                let tab = title::tab_at(&self.tabs(), self.title.width, event.column.saturating_sub(self.title.x));
+                if let Some(digit) = tab {
+                    self.act(Action::Screen(digit));
+                }
             }
-        }
-        match mouse.kind {
-            MouseEventKind::ScrollUp => self.act(Action::Up),
-            MouseEventKind::ScrollDown => self.act(Action::Down),
+            Overlay::None => {
+                let (theme, body) = (self.theme(), self.body);
+                let scene = scene!(self, theme);
+                let here = body.contains(Position::new(event.column, event.row))
+                    || matches!(event.kind, MouseEventKind::Up(_));
+                let used = here.then(|| self.screens[self.current].mouse(event, body, &scene)).flatten();
+                match used {
+                    Some(effect) => self.take(effect),
+                    // What a screen has no use for, the wheel does as the keys up and down do.
+                    None if turned => self.act(if down { Action::Down } else { Action::Up }),
+                    None => {}
+                }
+            }
             _ => {}
         }
     }
 
     fn key(&mut self, key: KeyEvent) {
-        let name = keymap::name(key).unwrap_or_default();
+        let name = keymap::key_name(key).unwrap_or_default();
         // An error stays until the person goes on.
         self.status = None;
         match &mut self.overlay {
@@ -213,6 +301,17 @@ impl<'a> Ui<'a> {
                     "j" | "down" => *scroll = scroll.saturating_add(1),
                     "k" | "up" => *scroll = scroll.saturating_sub(1),
                     _ => self.overlay = Overlay::None,
+                }
+                return;
+            }
+            Overlay::Palette(palette) => {
+                match palette.key(key) {
+                    Answer::Open => {}
+                    Answer::Close => self.overlay = Overlay::None,
+                    Answer::Run(action) => {
+                        self.overlay = Overlay::None;
+                        self.act(action);
+                    }
                 }
                 return;
             }
@@ -233,7 +332,7 @@ impl<'a> Ui<'a> {
         if self.screens[self.current].typed(key) {
             return;
         }
-        if let Some(action) = keymap::action(key, self.kind()) {
+        if let Some(action) = self.settings.keymap.action(key, self.kind()) {
             self.act(action);
         }
     }
@@ -256,9 +355,20 @@ impl<'a> Ui<'a> {
             }
             Action::NewRun => self.go(Kind::Launch),
             Action::Compare => self.go(Kind::Compare),
+            Action::Palette => {
+                let titles: Vec<(char, &str)> = self.screens.iter().map(|s| (s.digit(), s.title())).collect();
+                self.overlay = Overlay::Palette(Palette::new(&self.settings.keymap, self.kind(), &titles));
+            }
+            Action::Theme => {
+                self.settings.scheme = self.settings.scheme.next();
+                let name = self.settings.scheme.name();
+                self.say(Message::notice(format!("theme {name}; theme = {name:?} in config.toml keeps it")));
+            }
+            Action::Suspend => self.orders.push(Order::Suspend),
             _ => {
-                let (view, theme, open, marked) = (&self.view, &self.theme, self.open.as_ref(), &self.marked);
-                let effect = self.screens[self.current].act(action, &Scene { view, theme, open, marked });
+                let theme = self.theme();
+                let scene = scene!(self, theme);
+                let effect = self.screens[self.current].act(action, &scene);
                 self.take(effect);
             }
         }
@@ -286,6 +396,14 @@ impl<'a> Ui<'a> {
             Effect::Ask(request) => self.port.ask(request),
             Effect::Confirm { question, request } => self.overlay = Overlay::Confirm { question, request },
             Effect::Say(text) => self.say(Message::notice(text)),
+            Effect::Copy(text) => {
+                let shown = match text.lines().count() {
+                    0 | 1 => text::harmless(text.trim_end()),
+                    n => format!("{n} lines"),
+                };
+                self.say(Message::notice(format!("copied {shown}")));
+                self.orders.push(Order::Copy(text));
+            }
         }
     }
 
@@ -312,38 +430,38 @@ impl<'a> Ui<'a> {
         ])
         .areas(area);
         let count = |status: Status| self.view.runs.iter().filter(|r| r.status == status).count();
-        let tabs: Vec<(char, &str, bool)> =
-            self.screens.iter().enumerate().map(|(i, s)| (s.digit(), s.title(), i == self.current)).collect();
         let queue = format!("{} running · {} queued", count(Status::Running), count(Status::Queued));
-        overlay::title_line(frame, title, &tabs, &self.port.device_line(), &queue, &self.theme);
-        self.body = body;
-        let scene = self.scene();
+        (self.title, self.body) = (title, body);
+        let (theme, keymap) = (self.theme(), &self.settings.keymap);
+        title::draw(frame, title, &self.tabs(), &self.port.device_line(), &queue, &theme);
+        let scene = scene!(self, theme);
         self.screens[self.current].draw(frame, body, &scene);
-        overlay::key_line(frame, keys, self.kind(), &self.theme);
+        overlay::key_line(frame, keys, self.kind(), keymap, &theme);
         let error = self.status.as_ref().is_some_and(|(m, _)| m.error);
-        overlay::status_line(frame, status, notice, error, &self.theme);
+        overlay::status_line(frame, status, notice, error, &theme);
         match &self.overlay {
             Overlay::None => {}
-            Overlay::Help(scroll) => overlay::help(frame, area, self.kind(), *scroll, &self.theme),
+            Overlay::Palette(palette) => palette.draw(frame, area, &theme),
+            Overlay::Help(scroll) => overlay::help(frame, area, self.kind(), keymap, *scroll, &theme),
             Overlay::Confirm { question, .. } => {
-                overlay::question(frame, area, question, "y yes · any other key no", &self.theme);
+                overlay::question(frame, area, question, "y yes · any other key no", &theme);
             }
             Overlay::Quit => {
                 let text = match self.active() {
                     1 => "1 run is active; quitting saves it, and r resumes it later".into(),
                     n => format!("{n} runs are active; quitting saves them, and r resumes them later"),
                 };
-                overlay::question(frame, area, &text, "s stop, save and quit · any other key stay", &self.theme);
+                overlay::question(frame, area, &text, "s stop, save and quit · any other key stay", &theme);
             }
         }
+        finish::finish(frame.buffer_mut(), &theme, self.settings.ascii);
     }
 }
 
 /// Runs the terminal program until the person leaves or `end` is set.
-pub fn run(port: &dyn Port, choices: &Choices, colours: Colours, end: &AtomicBool) -> Result<(), UiError> {
+pub fn run(mut ui: Ui, end: &AtomicBool) -> Result<(), UiError> {
     let mut screen = terminal::Screen::enter()?;
     let input = terminal::Input::start()?;
-    let mut ui = Ui::new(port, choices, colours);
     let mut drawn: Option<Instant> = None;
     while !ui.is_done() && !end.load(Ordering::SeqCst) {
         let due = drawn.is_none_or(|d| d.elapsed() >= FRAME);
@@ -357,6 +475,15 @@ pub fn run(port: &dyn Port, choices: &Choices, colours: Colours, end: &AtomicBoo
         while let Some(event) = next {
             ui.event(&event);
             next = if ui.is_done() { None } else { input.wait(Duration::ZERO)? };
+        }
+        for order in ui.orders() {
+            match order {
+                Order::Copy(text) => terminal::copy(&text)?,
+                Order::Suspend => {
+                    let stopped = screen.suspend()?;
+                    ui.resumed(stopped);
+                }
+            }
         }
     }
     if ui.is_done() {

@@ -2,7 +2,7 @@
 
 pub mod compare;
 
-use crate::event::{Control, RunId};
+use crate::event::{Control, DeviceFigures, RunId};
 use crate::record::{RunDetail, RunNorms, RunSummary};
 use crate::spec::RunSpec;
 use std::sync::Arc;
@@ -21,6 +21,8 @@ pub struct Interest {
     pub compare: Vec<RunId>,
     /// Bring the layer norms of all runs for Figure 1.
     pub figure1: bool,
+    /// Bring what the devices are doing, every second.
+    pub devices: bool,
     /// Specs whose adapters' sizes are wanted, before any is launched.
     pub sizes_of: Vec<RunSpec>,
     /// Specs whose runs' GPU memory is wanted, before any is launched.
@@ -41,6 +43,20 @@ pub struct Delta {
     pub figure1: Option<Vec<RunNorms>>,
     pub sizes: Option<Vec<AdapterSize>>,
     pub memory: Option<Arc<Vec<MemoryNeed>>>,
+    pub devices: Option<Arc<Vec<Device>>>,
+}
+
+/// A device that runs can train on and what it is doing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Device {
+    /// As in a spec: `cpu`, `cuda:0`.
+    pub id: String,
+    /// What it is: the card's name, or the CPU's threads.
+    pub name: String,
+    /// None where the system does not tell.
+    pub figures: Option<DeviceFigures>,
+    /// Utilisation a second, 0 to 1, the newest last.
+    pub history: Vec<f64>,
 }
 
 /// What a spec would train, the head left out.
@@ -76,6 +92,8 @@ pub struct View {
     pub sizes: Arc<Vec<AdapterSize>>,
     /// Of the specs that train on a GPU and whose memory can be told.
     pub memory: Arc<Vec<MemoryNeed>>,
+    /// Brought while they are looked at.
+    pub devices: Arc<Vec<Device>>,
 }
 
 impl View {
@@ -114,6 +132,9 @@ impl View {
         if let Some(memory) = delta.memory {
             self.memory = memory;
         }
+        if let Some(devices) = delta.devices {
+            self.devices = devices;
+        }
     }
 
     pub fn run(&self, id: &RunId) -> Option<&Arc<RunSummary>> {
@@ -129,6 +150,8 @@ pub enum Request {
     Control(RunId, Control),
     /// Queue a stopped, interrupted or failed run again, from its checkpoint.
     Requeue(RunId),
+    /// Move a queued run by so many places of the queue, up where negative.
+    Shift(RunId, i64),
     Delete(RunId),
     /// Write what is shown to a file in the exports folder.
     Export {

@@ -112,6 +112,68 @@ fn a_short_run_goes_all_the_way() {
 }
 
 #[test]
+fn events_are_lines_of_json_while_runs_train() {
+    let runs = tempfile::tempdir().expect("a folder");
+    let args = [SHORT, &["--batch-size", "16", "--method", "symlora,lora", "--events"]].concat();
+    let output = eigenscope(runs.path()).args(&args).assert().success().get_output().stdout.clone();
+    let text = String::from_utf8(output).expect("UTF-8");
+    let events: Vec<Value> = text.lines().map(|l| serde_json::from_str(l).expect("an object a line")).collect();
+    for id in ["r0001", "r0002"] {
+        let of: Vec<&Value> = events.iter().filter(|e| e["run"] == id).collect();
+        let kinds: Vec<&str> = of.iter().filter_map(|e| e["event"].as_str()).collect();
+        let at = |kind: &str| kinds.iter().position(|k| *k == kind).unwrap_or_else(|| panic!("no {kind} in {text}"));
+        assert!(at("started") < at("point") && at("started") < at("evaluated"), "{text}");
+        assert_eq!(of[at("started")]["total_steps"], 2);
+        let last = of.last().expect("events");
+        assert_eq!((&last["event"], &last["status"]), (&"status".into(), &"done".into()));
+        let evaluated = of[at("evaluated")];
+        assert_eq!((&evaluated["step"], &evaluated["scores"][0][0]), (&2.into(), &"accuracy".into()));
+        let points: Vec<u64> = of.iter().filter(|e| e["event"] == "point").filter_map(|e| e["step"].as_u64()).collect();
+        assert_eq!(points.last(), Some(&2), "the last point is told");
+        assert!(of[at("point")]["loss"].as_f64().is_some_and(|l| l > 0.0));
+    }
+    // With --json the summary follows as it is without events.
+    let both =
+        eigenscope(runs.path()).args(SHORT).args(["--events", "--json"]).assert().success().get_output().stdout.clone();
+    let both = String::from_utf8(both).expect("UTF-8");
+    let (lines, summary) = both.split_at(both.find("\n[").expect("a summary") + 1);
+    assert!(lines.lines().count() > 3 && lines.lines().all(|l| l.starts_with("{\"event\":")), "{both}");
+    let summary: Value = serde_json::from_str(summary).expect("JSON");
+    assert_eq!(summary[0]["status"], "done");
+    let output = eigenscope(runs.path()).args(["demo", "--events"]).assert().failure().get_output().clone();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--headless"), "events are for runs without screens");
+}
+
+#[test]
+fn the_settings_file_is_made_and_checked() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let call = |args: &[&str]| {
+        let mut command = eigenscope(folder.path());
+        command.env("XDG_CONFIG_HOME", folder.path()).env("LC_ALL", "C.UTF-8").env("TERM", "xterm").args(args);
+        let output = command.output().expect("ran");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let path = folder.path().join("eigenscope/config.toml");
+    let (code, made, _) = call(&["config"]);
+    assert_eq!(code, Some(0));
+    assert!(made.starts_with(&format!("# {}\ntheme = \"dark\"", path.display())), "{made}");
+    for line in ["stop = [\"x\"]", "screen-0 = [\"0\"]", "[keys.launch]"] {
+        assert!(made.contains(line), "{line} is not in {made}");
+    }
+    assert!(call(&["config", "check"]).1.contains("does not exist"));
+    fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+    fs::write(&path, &made).expect("written");
+    assert_eq!(call(&["config", "check"]), (Some(0), format!("{}: sound\n", path.display()), String::new()));
+    assert_eq!(call(&["config"]).1, made, "the file says what held without it");
+    fs::write(&path, "theme = \"pink\"\n[keys]\nstop = [\"Z\"]\n").expect("written");
+    let (code, _, told) = call(&["config", "check"]);
+    assert_eq!(code, Some(3));
+    assert!(told.contains(&format!("{}:1: theme = \"pink\", expected one of dark", path.display())), "{told}");
+    assert!(call(&["config"]).1.contains("stop = [\"Z\"]"));
+}
+
+#[test]
 fn wrong_settings_name_the_field() {
     refused(&["train", "--task", "cola2"], 3, &["task", "cola2", "sst-2"]);
     refused(&["train", "--method", "loar"], 3, &["method", "loar", "symlora"]);

@@ -28,12 +28,18 @@ fn cells(count: u16) -> NonZeroU16 {
 
 impl Terminal {
     fn start(runs: &Path, columns: u16, rows: u16) -> Self {
-        let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
-        let pty = native_pty_system().openpty(size).expect("a pseudo-terminal");
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_eigenscope"));
         command.args(["--runs", runs.to_str().expect("a path")]);
+        Self::spawn(command, runs, columns, rows)
+    }
+
+    fn spawn(mut command: CommandBuilder, runs: &Path, columns: u16, rows: u16) -> Self {
+        let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
+        let pty = native_pty_system().openpty(size).expect("a pseudo-terminal");
         command.env("COLORTERM", "truecolor");
         command.env("TERM", "xterm-256color");
+        command.env("LC_ALL", "C.UTF-8");
+        command.env("XDG_CONFIG_HOME", runs.join("settings"));
         let child = pty.slave.spawn_command(command).expect("started");
         drop(pty.slave);
         let mut output = pty.master.try_clone_reader().expect("output");
@@ -129,7 +135,7 @@ fn from_first_start_to_export_and_restart() {
     terminal.wait_for_text("Keys");
     terminal.press("x");
     terminal.press("q");
-    terminal.wait_for_text("are active");
+    terminal.wait_for_text("is active");
     terminal.press("s");
     assert_eq!(terminal.ended(), 0);
     let exports: Vec<_> = std::fs::read_dir(folder.path().join("exports")).expect("exports").collect();
@@ -147,6 +153,31 @@ fn from_first_start_to_export_and_restart() {
     again.wait_for("refusal or deletion", |s| s.contains("is deleted") || s.contains("stop it before"));
     again.press("qs");
     assert_eq!(again.ended(), 0);
+}
+
+#[test]
+fn ctrl_z_gives_the_terminal_to_the_shell_and_fg_brings_the_screens_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut shell = CommandBuilder::new("sh");
+    shell.arg("-i");
+    shell.env("PS1", "prompt> ");
+    shell.env("ENV", "");
+    let mut terminal = Terminal::spawn(shell, folder.path(), 100, 24);
+    terminal.wait_for_text("prompt>");
+    let runs = folder.path().display();
+    terminal.press(&format!("set -m; {} --runs {runs}\r", env!("CARGO_BIN_EXE_eigenscope")));
+    terminal.wait_for_text("No runs yet");
+    terminal.press("\u{1a}");
+    terminal.wait_for_text("topped");
+    terminal.press("echo between $((40+2))\r");
+    terminal.wait_for_text("between 42");
+    terminal.press("fg\r");
+    terminal.wait_for_text("back from the shell");
+    terminal.wait_for_text("No runs yet");
+    terminal.press("q");
+    terminal.wait_for("the shell again", |s| s.trim_end().ends_with("prompt>"));
+    terminal.press("exit\r");
+    terminal.ended();
 }
 
 #[test]

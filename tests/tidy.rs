@@ -46,6 +46,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("candle_nn", &["model", "train"]),
     ("ratatui", &["ui"]),
     ("crossterm", &["ui"]),
+    ("nucleo_matcher", &["ui"]),
     ("plotters", &["export"]),
     ("clap", &["cli"]),
     ("tokenizers", &["data"]),

@@ -9,13 +9,16 @@ use eigenscope::figure::{Map, Scale};
 use eigenscope::record::{AtBest, Bin, LogLine, RunDetail, RunNorms, RunSummary, Series};
 use eigenscope::spec::RunSpec;
 use eigenscope::ui::{Choices, Colours, Filter, Ui};
-use eigenscope::view::{About, AdapterSize, Interest, MemoryNeed, Message, Port, Request, View};
+use eigenscope::view::{About, AdapterSize, Device, Interest, MemoryNeed, Message, Port, Request, View};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::style::Color;
 use std::cell::RefCell;
 use std::sync::Arc;
+
+#[path = "ui/everywhere.rs"]
+mod everywhere;
 
 /// A program that shows one view and remembers what it was asked.
 struct Fake {
@@ -176,7 +179,33 @@ fn view() -> View {
         figure1: Arc::new(figure1),
         sizes: Arc::new(vec![AdapterSize { of: RunSpec::default(), parameters: 12_396, bytes: 49_584 }]),
         memory: Arc::default(),
+        devices: Arc::new(devices()),
     }
+}
+
+fn devices() -> Vec<Device> {
+    let figures = |utilisation, memory, temperature, power| {
+        Some(DeviceFigures { utilisation, memory, memory_total: 80 << 30, temperature, power })
+    };
+    let cpu = figures(Some(0.93), 3 << 26, None, None);
+    let gpu = figures(Some(0.71), 3 << 29, Some(43.0), Some(310.4));
+    let history = |n: u64| (0..n).map(|i| (i % 11) as f64 / 10.0).collect();
+    vec![
+        Device { id: "cpu".into(), name: "2 threads".into(), figures: cpu, history: history(90) },
+        Device { id: "cuda:0".into(), name: "NVIDIA H100 80GB HBM3".into(), figures: gpu, history: history(20) },
+    ]
+}
+
+/// The view with a queue of three, moved about, one of them for a device that is not here.
+fn queue() -> View {
+    let mut all = view();
+    let queued = [(6, 8, "cpu"), (7, 6, "cuda:1"), (8, 7, "cpu")].map(|(n, position, device)| {
+        let run = summary(n, "rte", "lora", Status::Queued);
+        let spec = RunSpec { device: device.into(), ..run.spec };
+        Arc::new(RunSummary { spec, position, step: 0, ..run })
+    });
+    all.runs.splice(0..0, queued);
+    all
 }
 
 fn choices() -> Choices {
@@ -193,6 +222,10 @@ fn key(text: &str) -> Event {
         "backspace" => (KeyCode::Backspace, KeyModifiers::NONE),
         "ctrl-u" => (KeyCode::Char('u'), KeyModifiers::CONTROL),
         "ctrl-c" => (KeyCode::Char('c'), KeyModifiers::CONTROL),
+        "ctrl-k" => (KeyCode::Char('k'), KeyModifiers::CONTROL),
+        "ctrl-z" => (KeyCode::Char('z'), KeyModifiers::CONTROL),
+        "f1" => (KeyCode::F(1), KeyModifiers::NONE),
+        "shift-down" => (KeyCode::Down, KeyModifiers::SHIFT),
         one => (KeyCode::Char(one.chars().next().expect("a key")), KeyModifiers::NONE),
     };
     Event::Key(KeyEvent::new(code, modifiers))
@@ -239,6 +272,8 @@ const SCREENS: &[(&str, &[&str])] = &[
     ("compare_nothing", &["3"]),
     ("figure1", &["4"]),
     ("launch", &["6"]),
+    ("queue", &["0"]),
+    ("palette", &[":", "s", "t", "o", "p"]),
     ("help", &["?"]),
     ("quit", &["q"]),
     ("delete", &["j", "D"]),
@@ -253,6 +288,14 @@ fn screens_look_as_recorded() {
         }
     }
     let port = fake(View::default());
+    for (width, height) in [(80, 24), (160, 48)] {
+        let waiting = fake(queue());
+        insta::assert_snapshot!(
+            format!("queue_waiting_{width}x{height}"),
+            text(&after(&waiting, &["0"], width, height))
+        );
+    }
+    insta::assert_snapshot!("queue_empty_80x24", text(&after(&port, &["0"], 80, 24)));
     insta::assert_snapshot!("welcome_80x24", text(&after(&port, &[], 80, 24)));
     insta::assert_snapshot!("figure1_empty_80x24", text(&after(&port, &["4"], 80, 24)));
 }

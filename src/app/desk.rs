@@ -48,6 +48,10 @@ impl Desk {
                 self.engine.wake();
                 format!("{id} is queued to go on")
             }
+            Request::Shift(id, places) => {
+                let (place, of) = self.store.shift(&id, places)?;
+                format!("{id} is number {place} of {of} in the queue")
+            }
             Request::Delete(id) => {
                 self.store.delete(&id)?;
                 format!("{id} is deleted")

@@ -1,14 +1,15 @@
 //! The screens' window on the program: a reader thread folds what was committed, a desk thread carries out requests.
 
 use super::desk::Desk;
+use super::devices::{self, Sampler};
 use super::forecast::{Forecast, Told};
-use crate::cuda::{self, Card};
+use crate::cuda;
 use crate::engine::Engine;
 use crate::event::RunId;
 use crate::record::{RunDetail, Series};
 use crate::spec::RunSpec;
 use crate::store::{Reader, Store, StoreError, StoreHandle};
-use crate::view::{AdapterSize, Delta, Interest, Message, Port, Request, View};
+use crate::view::{AdapterSize, Delta, Device, Interest, Message, Port, Request, View};
 use anyhow::Context;
 use crossbeam::channel::{Receiver, Sender, bounded, unbounded};
 use std::path::Path;
@@ -18,7 +19,7 @@ use std::time::{Duration, Instant};
 
 /// How often commits, also those of other processes, are looked for.
 const TICK: Duration = Duration::from_millis(100);
-/// How often the GPUs are asked what they are doing.
+/// How often the devices are asked what they are doing.
 const LOOK: Duration = Duration::from_secs(1);
 /// Newest lines of a run's log that are brought.
 const LOG_LINES: usize = 500;
@@ -58,9 +59,10 @@ impl AppPort {
             view: View::default(),
             seen: Interest::default(),
             forecast: forecast.told(),
-            cards,
+            devices: Arc::default(),
+            sampler: Sampler::new(cards),
         };
-        *lock(&shared.device_line) = device_line(&follower.cards);
+        follower.sample(&shared);
         follower.follow(&shared).context("cannot read the store")?;
 
         let (wake, woken) = bounded(1);
@@ -138,17 +140,9 @@ struct Follower {
     view: View,
     seen: Interest,
     forecast: Told,
-    cards: Vec<Card>,
-}
-
-/// The devices and what they are doing.
-fn device_line(cards: &[Card]) -> String {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let one = |card: &Card| match cuda::meter::figures(card) {
-        Some(figures) => format!("{} {}", card.id, figures.in_words()),
-        None => format!("{} {}", card.id, card.name),
-    };
-    std::iter::once(format!("cpu {threads} threads")).chain(cards.iter().map(one)).collect::<Vec<_>>().join(" · ")
+    sampler: Sampler,
+    /// The newest of the sampler.
+    devices: Arc<Vec<Device>>,
 }
 
 impl Follower {
@@ -156,9 +150,9 @@ impl Follower {
         let mut failing = false;
         let mut looked = Instant::now();
         loop {
-            if !self.cards.is_empty() && looked.elapsed() >= LOOK {
+            if looked.elapsed() >= LOOK {
                 looked = Instant::now();
-                *lock(&shared.device_line) = device_line(&self.cards);
+                self.sample(shared);
             }
             if woken.recv_timeout(TICK) == Err(crossbeam::channel::RecvTimeoutError::Disconnected) {
                 return;
@@ -174,6 +168,11 @@ impl Follower {
         }
     }
 
+    fn sample(&mut self, shared: &Shared) {
+        self.devices = Arc::new(self.sampler.sample());
+        *lock(&shared.device_line) = devices::line(&self.devices);
+    }
+
     /// Brings what is new since the last call, for what the screens look at now.
     fn follow(&mut self, shared: &Shared) -> Result<(), StoreError> {
         let interest = lock(&shared.interest).clone();
@@ -181,7 +180,9 @@ impl Follower {
         let looked_elsewhere = interest != self.seen;
         let memory = self.forecast.newest();
         let memory = (!Arc::ptr_eq(&memory, &self.view.memory)).then_some(memory);
-        if watermark == self.view.watermark && !looked_elsewhere && memory.is_none() {
+        let fresh = interest.devices && !Arc::ptr_eq(&self.devices, &self.view.devices);
+        let devices = fresh.then(|| self.devices.clone());
+        if watermark == self.view.watermark && !looked_elsewhere && memory.is_none() && devices.is_none() {
             return Ok(());
         }
         let touched = |id: &RunId| runs.iter().any(|r| &r.id == id) || removed.contains(id);
@@ -195,7 +196,7 @@ impl Follower {
         let compare = self.compare(&interest, &touched)?;
         let figure1 = if interest.figure1 { Some(self.reader.run_norms()?) } else { None };
         let sizes = (interest.sizes_of != self.seen.sizes_of).then(|| sizes(&interest.sizes_of));
-        self.view.fold(Delta { watermark, runs, removed, open, compare, figure1, sizes, memory });
+        self.view.fold(Delta { watermark, runs, removed, open, compare, figure1, sizes, memory, devices });
         self.seen = interest;
         *lock(&shared.view) = Arc::new(self.view.clone());
         Ok(())

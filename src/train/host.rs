@@ -12,6 +12,14 @@ pub fn figures() -> Option<DeviceFigures> {
     Some(DeviceFigures { utilisation: None, memory, memory_total, temperature: None, power: None })
 }
 
+/// Seconds of processor time that this process has used, over all its threads; `None` where the system does not tell.
+pub fn processor_seconds() -> Option<f64> {
+    // Fields 14 and 15 of /proc/self/stat are user and system time in ticks of 1/100 s.
+    let text = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
+    Some((fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?) / 100.0)
+}
+
 /// The number of a line such as `VmRSS:      1234 kB`.
 fn kibibytes(text: &str, name: &str) -> Option<u64> {
     let rest = text.lines().find_map(|line| line.strip_prefix(name))?;

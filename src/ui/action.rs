@@ -27,6 +27,10 @@ pub enum Action {
     Cancel,
     Delete,
     Export,
+    Copy,
+    CopySpec,
+    Earlier,
+    Later,
     LogScale,
     Smoothing,
     Horizontal,
@@ -52,6 +56,36 @@ pub enum Action {
     Submit,
     Clear,
     CutWord,
+    Palette,
+    Theme,
+    Suspend,
     Help,
     Quit,
+}
+
+impl Action {
+    /// What the settings file calls it: `next-pane`, `screen-1`.
+    pub fn name(self) -> String {
+        let mut name = String::new();
+        for c in format!("{self:?}").chars() {
+            match c {
+                c if c.is_ascii_uppercase() && !name.is_empty() => name.extend(['-', c.to_ascii_lowercase()]),
+                '(' => name.push('-'),
+                ')' | '\'' => {}
+                c => name.push(c.to_ascii_lowercase()),
+            }
+        }
+        name
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_the_settings_file() {
+        let names = [Action::Stop, Action::NextPane, Action::Screen('4'), Action::LogScale].map(Action::name);
+        assert_eq!(names, ["stop", "next-pane", "screen-4", "log-scale"]);
+    }
 }

@@ -1,8 +1,14 @@
-//! The table of keys: the only place where keys and actions meet. The context line and the help overlay are made from it.
+//! The table of keys as they are by default: the only place where keys and actions meet. What holds, with the settings file's
+//! changes, is a [`Keymap`]; help, context line and command palette are made from it.
+
+mod effective;
+mod names;
+
+pub use effective::{Bound, Choice, Keymap};
+pub use names::{is_key, key_name, kind_name};
 
 use super::action::Action;
 use super::screen::Kind;
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// Keys that mean an action, where they do, and what to call it.
 pub struct Binding {
@@ -25,23 +31,25 @@ const fn key(
     Binding { keys, action, on, help, short }
 }
 
-use Kind::{Compare, Figure1, Launch, Run, Runs};
+use Kind::{Compare, Figure1, Launch, Queue, Run, Runs};
 
 /// The screens with curves.
 const CURVES: &[Kind] = &[Run, Compare];
 
 /// Every key. A screen's own meaning stands before the general one.
 pub static KEYS: &[Binding] = &[
-    key(&["enter"], Action::Open, &[Runs], "open the selected run", "open"),
+    key(&["enter"], Action::Open, &[Runs, Queue], "open the selected run", "open"),
     key(&["space"], Action::Mark, &[Runs], "mark or unmark the run, for what works on several", "mark"),
     key(&["d"], Action::Demo, &[Runs], "launch the demo", "demo"),
     key(&["/"], Action::Filter, &[Runs], "filter: word task:cola status:failed -word lr>=1e-3 |", "filter"),
     key(&["s"], Action::NextSort, &[Runs], "sort by the next column", "sort"),
     key(&["S"], Action::ReverseSort, &[Runs], "reverse the sorting", ""),
-    key(&["x"], Action::Stop, &[Runs, Run], "stop and save the run (resumable)", "stop"),
-    key(&["p"], Action::Pause, &[Runs, Run], "pause the run", "pause"),
-    key(&["r"], Action::Resume, &[Runs, Run], "resume a paused, stopped, interrupted or failed run", "resume"),
-    key(&["X"], Action::Cancel, &[Runs], "cancel the run (asks)", ""),
+    key(&["J", "shift-down"], Action::Later, &[Queue], "move the queued run down: it trains later", "later"),
+    key(&["K", "shift-up"], Action::Earlier, &[Queue], "move the queued run up: it trains earlier", "earlier"),
+    key(&["x"], Action::Stop, &[Runs, Run, Queue], "stop and save the run (resumable)", "stop"),
+    key(&["p"], Action::Pause, &[Runs, Run, Queue], "pause the run", "pause"),
+    key(&["r"], Action::Resume, &[Runs, Run, Queue], "resume a paused, stopped, interrupted or failed run", "resume"),
+    key(&["X"], Action::Cancel, &[Runs, Queue], "cancel the run (asks)", ""),
     key(&["D"], Action::Delete, &[Runs], "delete the run and its files (asks)", ""),
     key(&["c"], Action::Compare, &[Runs], "compare the marked runs", "compare"),
     key(&["tab"], Action::NextPane, CURVES, "next pane", "pane"),
@@ -68,6 +76,9 @@ pub static KEYS: &[Binding] = &[
     key(&["m"], Action::Norm, &[Figure1], "norm of W0: Frobenius or entrywise L1", "norm"),
     key(&["R"], Action::Reverse, &[Figure1], "reverse the difference", "reverse"),
     key(&["b"], Action::Pick, &[Figure1], "runs shown: best, last, mean", "runs"),
+    key(&["y"], Action::Copy, &[Runs, Queue], "copy the run's id", ""),
+    key(&["y"], Action::Copy, &[Run, Compare, Figure1], "copy the value under the cursor", ""),
+    key(&["Y"], Action::CopySpec, &[Runs, Queue, Run], "copy the run's spec as TOML, for eigenscope train", ""),
     key(&["e"], Action::Export, &[Run, Compare, Figure1], "export what is shown as PNG", "export"),
     key(&["enter", "ctrl-s"], Action::Submit, &[Launch], "launch", "launch"),
     key(&["ctrl-p"], Action::Preset, &[Launch], "next preset: demo, paper", "preset"),
@@ -93,54 +104,33 @@ pub static KEYS: &[Binding] = &[
     key(&["3"], Action::Screen('3'), &[], "marked runs compared", ""),
     key(&["4"], Action::Screen('4'), &[], "Figure 1", ""),
     key(&["6"], Action::Screen('6'), &[], "launch form", ""),
+    key(&["0"], Action::Screen('0'), &[], "queue and devices", ""),
     key(&["esc"], Action::Back, &[], "back", ""),
-    key(&["?"], Action::Help, &[], "this help", "help"),
+    key(&[":", "ctrl-k"], Action::Palette, &[], "command palette: every action by its name", ""),
+    key(&["T"], Action::Theme, &[], "next theme: dark, light, colour-blind, mono", ""),
+    key(&["ctrl-z"], Action::Suspend, &[], "to the shell; fg comes back (training here stands still)", ""),
+    key(&["?", "f1"], Action::Help, &[], "this help", "help"),
     key(&["q", "ctrl-c"], Action::Quit, &[], "quit (asks while runs are active)", "quit"),
 ];
 
-/// The action of a key on a screen.
-pub fn action(event: KeyEvent, screen: Kind) -> Option<Action> {
-    let name = name(event)?;
-    let holds = |b: &&Binding| (b.on.is_empty() || b.on.contains(&screen)) && b.keys.contains(&name.as_str());
-    let own = KEYS.iter().filter(|b| !b.on.is_empty()).find(holds);
-    own.or_else(|| KEYS.iter().filter(|b| b.on.is_empty()).find(holds)).map(|b| b.action)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Bindings that hold on a screen, its own first, each with the keys that have this meaning there: a form takes letters as
-/// text, and a screen's own meaning hides the general one.
-pub fn on(screen: Kind) -> impl Iterator<Item = (Vec<&'static str>, &'static Binding)> {
-    let own = move || KEYS.iter().filter(move |b| b.on.contains(&screen));
-    let typed = move |key: &str| screen == Launch && key.chars().count() == 1 && key != "?";
-    let hidden = move |b: &Binding, key: &&str| b.on.is_empty() && own().any(|o| o.keys.contains(key));
-    own()
-        .chain(KEYS.iter().filter(|b| b.on.is_empty()))
-        .map(move |b| (b.keys.iter().copied().filter(|k| !typed(k) && !hidden(b, k)).collect::<Vec<_>>(), b))
-        .filter(|(keys, _)| !keys.is_empty())
-}
-
-/// A key as the table writes it.
-pub fn name(event: KeyEvent) -> Option<String> {
-    let base = match event.code {
-        KeyCode::Char(' ') => "space".into(),
-        KeyCode::Char(c) => c.to_string(),
-        KeyCode::Enter => "enter".into(),
-        KeyCode::Esc => "esc".into(),
-        KeyCode::Tab => "tab".into(),
-        KeyCode::BackTab => "backtab".into(),
-        KeyCode::Backspace => "backspace".into(),
-        KeyCode::Delete => "delete".into(),
-        KeyCode::Up => "up".into(),
-        KeyCode::Down => "down".into(),
-        KeyCode::Left => "left".into(),
-        KeyCode::Right => "right".into(),
-        KeyCode::Home => "home".into(),
-        KeyCode::End => "end".into(),
-        KeyCode::PageUp => "pageup".into(),
-        KeyCode::PageDown => "pagedown".into(),
-        _ => return None,
-    };
-    let ctrl = event.modifiers.contains(KeyModifiers::CONTROL);
-    let shift = event.modifiers.contains(KeyModifiers::SHIFT) && matches!(event.code, KeyCode::Left | KeyCode::Right);
-    let base = if shift { format!("shift-{base}") } else { base };
-    Some(if ctrl { format!("ctrl-{base}") } else { base })
+    #[test]
+    fn every_key_of_the_table_means_something_and_help_tells_it() {
+        let keymap = Keymap::default();
+        let all: Vec<Kind> =
+            super::super::screen::all(&super::super::Choices::default()).iter().map(|s| s.kind()).collect();
+        for b in KEYS {
+            assert!(!b.help.is_empty(), "{:?} has no help", b.action);
+            for key in b.keys {
+                assert!(is_key(key), "{key:?} is no name of a key");
+                let told = |kind: &Kind| keymap.on(*kind).any(|(keys, o)| o.action == b.action && keys.contains(key));
+                let hidden: Vec<&Kind> = b.on.iter().filter(|kind| !told(kind)).collect();
+                assert!(hidden.is_empty(), "{key} ({:?}) means something else on {hidden:?}", b.action);
+                assert!(all.iter().any(told), "{key} ({:?}) is never reached", b.action);
+            }
+        }
+    }
 }

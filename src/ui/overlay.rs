@@ -1,8 +1,8 @@
-//! What frames every screen: the title, key and status lines, the help and the questions.
+//! What frames every screen: the key and status lines, the help and the questions.
 
-use super::keymap;
+use super::keymap::{Bound, Keymap};
 use super::screen::Kind;
-use super::text::{fit, harmless};
+use super::text::harmless;
 use super::theme::Theme;
 use crate::view::Message;
 use ratatui::Frame;
@@ -13,37 +13,14 @@ use ratatui::widgets::{Block, Clear, Paragraph, Wrap};
 /// Most rows of a notice.
 const MOST_ROWS: usize = 4;
 
-pub(super) fn title_line(
-    frame: &mut Frame,
-    area: Rect,
-    tabs: &[(char, &str, bool)],
-    device: &str,
-    queue: &str,
-    theme: &Theme,
-) {
-    let mut spans = vec![Span::styled(" eigenscope ", theme.title())];
-    for (digit, name, current) in tabs {
-        let style = if *current { theme.selected() } else { theme.faint() };
-        spans.push(Span::styled(format!(" {digit} {name} "), style));
-    }
-    let left = Line::from(spans);
-    let used = left.width() as u16;
-    frame.render_widget(left, area);
-    let room = area.width.saturating_sub(used + 1);
-    let texts = [format!("{device} · {queue}   ? help "), format!("{queue} "), "? help ".into()];
-    let shown = texts.into_iter().find(|t| t.chars().count() <= room as usize).unwrap_or_default();
-    let right = Line::styled(fit(&shown, room as usize), theme.faint()).right_aligned();
-    frame.render_widget(right, Rect { x: area.x + used, width: area.width - used.min(area.width), ..area });
-}
-
-pub(super) fn key_line(frame: &mut Frame, area: Rect, screen: Kind, theme: &Theme) {
-    let entry = |(keys, b): (Vec<&str>, &keymap::Binding)| {
+pub(super) fn key_line(frame: &mut Frame, area: Rect, screen: Kind, keymap: &Keymap, theme: &Theme) {
+    let entry = |(keys, b): (Vec<&str>, &Bound)| {
         [Span::styled(format!(" {}", keys[0]), theme.title()), Span::raw(format!(" {} ", b.short))]
     };
     let width = |spans: &[Span]| spans.iter().map(Span::width).sum::<usize>();
     // The screen's own keys give way before the general ones, help and quit among them.
     let shown =
-        |general: bool| keymap::on(screen).filter(move |(_, b)| !b.short.is_empty() && b.on.is_empty() == general);
+        |general: bool| keymap.on(screen).filter(move |(_, b)| !b.short.is_empty() && b.on.is_empty() == general);
     let general: Vec<Span> = shown(true).flat_map(entry).collect();
     let room = (area.width as usize).saturating_sub(width(&general));
     let mut spans = Vec::new();
@@ -71,11 +48,11 @@ pub(super) fn status_line(frame: &mut Frame, area: Rect, rows: Vec<String>, erro
     frame.render_widget(Paragraph::new(lines), area);
 }
 
-pub(super) fn help(frame: &mut Frame, area: Rect, screen: Kind, scroll: u16, theme: &Theme) {
-    let line = |(keys, b): (Vec<&str>, &keymap::Binding)| {
+pub(super) fn help(frame: &mut Frame, area: Rect, screen: Kind, keymap: &Keymap, scroll: u16, theme: &Theme) {
+    let line = |(keys, b): (Vec<&str>, &Bound)| {
         Line::from(vec![Span::styled(format!("{:>16}  ", keys.join(" ")), theme.title()), Span::raw(b.help)])
     };
-    let lines: Vec<Line> = keymap::on(screen).map(line).collect();
+    let lines: Vec<Line> = keymap.on(screen).map(line).collect();
     let height = (lines.len() as u16 + 2).min(area.height);
     let place = centred(area, 76.min(area.width), height);
     let most = (lines.len() as u16 + 2).saturating_sub(height);
@@ -93,7 +70,7 @@ pub(super) fn question(frame: &mut Frame, area: Rect, text: &str, keys: &str, th
     frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: true }).block(block), place);
 }
 
-fn centred(area: Rect, width: u16, height: u16) -> Rect {
+pub(super) fn centred(area: Rect, width: u16, height: u16) -> Rect {
     let [line] = Layout::vertical([Constraint::Length(height)]).flex(Flex::Center).areas(area);
     let [place] = Layout::horizontal([Constraint::Length(width)]).flex(Flex::Center).areas(line);
     place

@@ -1,9 +1,11 @@
 //! What a screen is; [`all`] lists them. A screen draws from the view and turns actions into effects; it does no input or output.
 
+mod ask;
 mod compare;
 mod curves;
 mod figure1;
 mod launch;
+mod queue;
 mod run;
 mod runs;
 
@@ -24,6 +26,7 @@ pub enum Kind {
     Compare,
     Figure1,
     Launch,
+    Queue,
 }
 
 /// What an action leads to beyond the screen itself.
@@ -41,6 +44,8 @@ pub enum Effect {
         request: Request,
     },
     Say(String),
+    /// Put the text on the clipboard.
+    Copy(String),
 }
 
 /// What a screen may look at while it draws or acts.
@@ -91,5 +96,6 @@ pub fn all(choices: &Choices) -> Vec<Box<dyn Screen>> {
         Box::new(compare::CompareScreen::default()),
         Box::new(figure1::Figure1Screen::default()),
         Box::new(launch::LaunchScreen::new(choices.clone())),
+        Box::new(queue::QueueScreen::default()),
     ]
 }

@@ -2,16 +2,19 @@
 
 use super::UiError;
 use crossbeam::channel::{Receiver, RecvTimeoutError, bounded};
+use crossterm::clipboard::CopyToClipboard;
 use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture, Event};
 use crossterm::execute;
-use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use crossterm::terminal::{
+    Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use std::io::{IsTerminal, Stdout, stdin, stdout};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Once};
 use std::thread::{JoinHandle, ThreadId};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Events that may wait for the screens.
 const EVENTS: usize = 1_024;
@@ -29,12 +32,36 @@ impl Screen {
             return Err(UiError::NoTerminal);
         }
         restore_on_panic(std::thread::current().id());
-        enable_raw_mode()?;
-        execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste, EnableMouseCapture)
-            .inspect_err(|_| restore())?;
+        start()?;
         let terminal = Terminal::new(CrosstermBackend::new(stdout())).inspect_err(|_| restore())?;
         Ok(Self { terminal })
     }
+
+    /// Gives the terminal back, stops the process as ctrl-z does elsewhere, and takes the terminal again when the shell says go
+    /// on; how long that was.
+    pub fn suspend(&mut self) -> Result<Duration, UiError> {
+        let since = Instant::now();
+        restore();
+        self.terminal.show_cursor()?;
+        // All threads stop inside this call.
+        signal_hook::low_level::raise(signal_hook::consts::SIGTSTP)?;
+        start()?;
+        // What the shell wrote meanwhile is not known: everything is drawn anew. Clearing the old screen would ask the terminal
+        // where its cursor is, while the thread of the keys reads the answer.
+        execute!(stdout(), Clear(ClearType::All))?;
+        self.terminal = Terminal::new(CrosstermBackend::new(stdout()))?;
+        Ok(since.elapsed())
+    }
+}
+
+fn start() -> std::io::Result<()> {
+    enable_raw_mode()?;
+    execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste, EnableMouseCapture).inspect_err(|_| restore())
+}
+
+/// Puts a text on the clipboard of the terminal at the person's end, also through ssh (OSC 52).
+pub fn copy(text: &str) -> Result<(), UiError> {
+    Ok(execute!(stdout(), CopyToClipboard::to_clipboard_from(text))?)
 }
 
 /// Keys and clicks, read on a thread of their own: crossterm's read never returns once the terminal is gone, and whoever

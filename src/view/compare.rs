@@ -125,6 +125,7 @@ mod tests {
             best,
             best_epoch: None,
             lambda: None,
+            position: 0,
         }
     }
 

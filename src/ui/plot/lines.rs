@@ -1,7 +1,6 @@
 //! Lines, spans and markers of one panel on a braille grid with axes.
 
 use super::Lens;
-use crate::figure::colour::{paler, series};
 use crate::figure::reading::{self, Reading};
 use crate::figure::{Mark, Panel, SHAPES, Stroke, ticks};
 use crate::ui::text::{exact, fit, harmless};
@@ -13,7 +12,7 @@ use ratatui::symbols::Marker;
 use ratatui::widgets::Widget;
 use ratatui::widgets::canvas::{Canvas, Line, Points};
 
-/// How much darker a raw line is than its smoothed twin.
+/// How much nearer to the ground a raw line is than its smoothed twin.
 const PALE: f64 = 0.55;
 /// The same where the lines of several runs lie over each other.
 const PALER: f64 = 0.72;
@@ -156,11 +155,7 @@ fn x_axis(panel: &Panel, plot: Rect, buf: &mut Buffer, theme: &Theme) {
 }
 
 fn canvas(panel: &Panel, plot: Rect, buf: &mut Buffer, theme: &Theme) {
-    let ink = |index: usize, pale: f64| -> Color {
-        let (r, g, b) = paler(series(index), 0.2);
-        let fade = |c: u8| (f64::from(c) * (1.0 - pale)) as u8;
-        theme.colour((fade(r), fade(g), fade(b))).unwrap_or(Color::Reset)
-    };
+    let ink = |index: usize, pale: f64| theme.faded(index, pale).unwrap_or(Color::Reset);
     let marker = if theme.colours == Colours::None { Marker::Dot } else { Marker::Braille };
     let at = |x: f64, y: f64| Some((panel.x.range.share(x)?, panel.y.range.share(y)?));
     let bounds = [0.0, 1.0];

@@ -3,7 +3,7 @@
 mod differences;
 mod settings;
 
-use super::curves::Curves;
+use super::curves::{Curves, UNREAD};
 use super::{Effect, Kind, Scene, Screen};
 use crate::chart::{self, Subject};
 use crate::event::RunId;
@@ -221,6 +221,10 @@ impl Screen for CompareScreen {
             };
         }
         let figure = self.figure(self.pane, &runs).ok();
+        if action == Action::Copy {
+            let read = figure.and_then(|f| self.curves.read(&f));
+            return read.map_or_else(|| Effect::Say(UNREAD.into()), Effect::Copy);
+        }
         self.curves.act(action, &runs, figure.as_ref()).unwrap_or(Effect::None)
     }
 

@@ -24,6 +24,9 @@ const FEWEST: f64 = 4.0;
 /// Steps read before the view, so that the smoothed line does not start anew at its edge.
 const RUN_UP: f64 = 300.0;
 
+/// Said where there is nothing to copy.
+pub const UNREAD: &str = "no cursor reads a value here: h and l set one, on the layers h j k l move it";
+
 #[derive(Default)]
 pub struct Curves {
     pub options: ChartOptions,
@@ -192,6 +195,22 @@ impl Curves {
             }
         }
         spans
+    }
+
+    /// The values under the cursor in every panel of a chart: one alone, several with their names, a line each; none without
+    /// a cursor.
+    pub fn read(&self, figure: &Figure) -> Option<String> {
+        let x = self.cursor?;
+        let all: Vec<Reading> = figure.panels.iter().flat_map(|p| reading::read(p, x)).collect();
+        match &all[..] {
+            [] => None,
+            [one] => Some(one.value.to_string()),
+            _ => {
+                let place = format!("{}\t{x}", self.options.horizontal.label());
+                let lines = all.iter().map(|r| format!("{}\t{}", r.label, r.value));
+                Some(std::iter::once(place).chain(lines).collect::<Vec<_>>().join("\n"))
+            }
+        }
     }
 
     fn state(&self) -> String {

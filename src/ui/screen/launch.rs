@@ -4,9 +4,10 @@ use super::{Effect, Kind, Scene, Screen};
 use crate::spec::{FIELDS, Field, Kind as FieldKind, RunSpec, SpecError, SweepSpec, preset};
 use crate::ui::Choices;
 use crate::ui::action::Action;
+use crate::ui::clicks::is_click;
 use crate::ui::text::harmless;
 use crate::view::{About, AdapterSize, Interest, MemoryNeed, Message, Request};
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
@@ -132,6 +133,18 @@ impl LaunchScreen {
             }
             Err(error) => (harmless(&error.to_string()), theme.error()),
         }
+    }
+
+    /// Places of the form and of what is said under it.
+    fn split(&self, area: Rect, verdict: &str) -> [Rect; 2] {
+        // All of an error: what to do about it often stands at its end.
+        let rows = textwrap::wrap(verdict, usize::from(area.width.max(8))).len().clamp(1, 6) as u16;
+        Layout::vertical([Constraint::Min(3), Constraint::Length(rows + 2)]).areas(area)
+    }
+
+    /// First field that a form of this size shows.
+    fn first(&self, form: Rect) -> usize {
+        self.field.saturating_sub(usize::from(form.height.saturating_sub(3)))
     }
 
     /// What is wrong with one field.
@@ -301,6 +314,13 @@ impl Screen for LaunchScreen {
         self.changed();
     }
 
+    fn mouse(&mut self, event: MouseEvent, area: Rect, scene: &Scene) -> Option<Effect> {
+        let [form, _] = self.split(area, &self.verdict(scene).0);
+        let line = event.row.checked_sub(form.y + 1).filter(|line| is_click(event) && *line + 2 < form.height)?;
+        self.field = (self.first(form) + usize::from(line)).min(FIELDS.len() - 1);
+        Some(Effect::None)
+    }
+
     fn answered(&mut self, answer: &Message) {
         self.waiting = false;
         let About::Launch { field } = &answer.about else { return };
@@ -314,15 +334,13 @@ impl Screen for LaunchScreen {
     fn draw(&self, frame: &mut Frame, area: Rect, scene: &Scene) {
         let theme = scene.theme;
         let (verdict, style) = self.verdict(scene);
-        // All of an error: what to do about it often stands at its end.
-        let rows = textwrap::wrap(&verdict, usize::from(area.width.max(8))).len().clamp(1, 6) as u16;
-        let [form, foot] = Layout::vertical([Constraint::Min(3), Constraint::Length(rows + 2)]).areas(area);
+        let [form, foot] = self.split(area, &verdict);
         let block =
             Block::bordered().title(Span::styled(" Launch: a comma-separated list makes a grid ", theme.title()));
         let inner = block.inner(form);
         frame.render_widget(block, form);
         let height = inner.height.max(1) as usize;
-        let first = self.field.saturating_sub(height.saturating_sub(1));
+        let first = self.first(form);
         let line = |i: usize| {
             let here = i == self.field;
             let refused = self.refusal.as_ref().is_some_and(|r| r.field == Some(i));

@@ -4,7 +4,8 @@ mod device;
 mod layers;
 mod log;
 
-use super::curves::Curves;
+use super::ask::ask;
+use super::curves::{Curves, UNREAD};
 use super::runs::status_style;
 use super::{Effect, Kind, Scene, Screen};
 use crate::chart::{self, Subject};
@@ -219,6 +220,16 @@ impl RunScreen {
         Some(Effect::None)
     }
 
+    /// What the cursor of the pane reads, for the clipboard.
+    fn copy(&self, detail: &RunDetail) -> Effect {
+        let figure = self.figure(self.pane, detail).ok();
+        let value = match self.pane {
+            Pane::Layers => figure.and_then(|f| plot::value_at(&f, self.layers.cursor)).map(|v| v.to_string()),
+            _ => figure.and_then(|f| self.curves.read(&f)),
+        };
+        value.map_or_else(|| Effect::Say(UNREAD.into()), Effect::Copy)
+    }
+
     /// Keys that mean the same in every pane.
     fn act_on_run(&mut self, action: Action, detail: &RunDetail) -> Option<Effect> {
         let run = &detail.summary;
@@ -228,6 +239,8 @@ impl RunScreen {
             Action::Pause => return control(Control::Pause),
             Action::Resume if run.status.is_live() => return control(Control::Resume),
             Action::Resume => return Some(Effect::Ask(Request::Requeue(run.id.clone()))),
+            Action::Copy => return Some(self.copy(detail)),
+            Action::CopySpec => return Some(ask(run, action)),
             Action::EarlierStep => self.layers.scrub(detail, -1),
             Action::LaterStep => self.layers.scrub(detail, 1),
             Action::MuchEarlierStep => self.layers.scrub(detail, -MANY),

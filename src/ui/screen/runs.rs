@@ -1,16 +1,18 @@
 //! The table of all runs, live, with a preview of the selected one.
 
+use super::ask::ask;
 use super::{Effect, Kind, Scene, Screen};
 use crate::chart::{self, ChartOptions, Subject};
-use crate::event::{Control, RunId, Status};
+use crate::event::{RunId, Status};
 use crate::record::RunSummary;
 use crate::ui::action::Action;
+use crate::ui::clicks::{Clicks, first_shown, is_click};
 use crate::ui::filter::Filter;
 use crate::ui::plot;
 use crate::ui::text::{duration, harmless, number};
 use crate::ui::theme::Theme;
 use crate::view::{Interest, Request, View};
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
@@ -30,6 +32,7 @@ pub struct RunsScreen {
     reversed: bool,
     filter: String,
     typing: bool,
+    clicks: Clicks,
 }
 
 /// A column: title, width, text, and order where the column can be sorted by.
@@ -53,7 +56,11 @@ fn by_status(a: &RunSummary, b: &RunSummary) -> Ordering {
         _ => 2,
     };
     let in_turn = a.created.total_cmp(&b.created).then_with(|| a.id.cmp(&b.id));
-    rank(a).cmp(&rank(b)).then(if rank(a) == 2 { in_turn.reverse() } else { in_turn })
+    rank(a).cmp(&rank(b)).then_with(|| match rank(a) {
+        0 => in_turn,
+        1 => a.position.cmp(&b.position).then(in_turn),
+        _ => in_turn.reverse(),
+    })
 }
 
 /// A static, not a const: the sorted column is told by its address.
@@ -93,7 +100,7 @@ static COLUMNS: &[Column] = &[
     Column { title: "id", width: 7, text: |r| r.id.to_string(), order: |a, b| b.id.cmp(&a.id) },
 ];
 
-fn status(run: &RunSummary) -> String {
+pub(super) fn status(run: &RunSummary) -> String {
     let percent = || format!("{:.0}%", 100.0 * run.progress());
     match run.status {
         Status::Queued => "· queued".into(),
@@ -148,29 +155,6 @@ impl RunsScreen {
         self.heir = id(row + 1).or_else(|| id(row.checked_sub(1)?));
     }
 
-    fn ask(&self, run: &RunSummary, action: Action) -> Effect {
-        let control = |control| Effect::Ask(Request::Control(run.id.clone(), control));
-        let confirm = |question: String, request| Effect::Confirm { question, request };
-        match action {
-            Action::Stop => control(Control::Stop),
-            Action::Pause => control(Control::Pause),
-            Action::Resume if run.status.is_live() => control(Control::Resume),
-            Action::Resume => Effect::Ask(Request::Requeue(run.id.clone())),
-            Action::Cancel if !(run.status.is_live() || run.status == Status::Queued) => {
-                Effect::Say(format!("{} is {}: only queued and running runs can be cancelled", run.id, run.status))
-            }
-            Action::Cancel => confirm(
-                format!("cancel {} ({})? it cannot be resumed", run.id, harmless(&run.name)),
-                Request::Control(run.id.clone(), Control::Cancel),
-            ),
-            Action::Delete => confirm(
-                format!("delete {} ({}) with its files?", run.id, harmless(&run.name)),
-                Request::Delete(run.id.clone()),
-            ),
-            _ => Effect::None,
-        }
-    }
-
     fn draw_table(&self, frame: &mut Frame, area: Rect, scene: &Scene, rows: &[&Arc<RunSummary>]) {
         let mut shown: Vec<&Column> = Vec::new();
         let mut used = 4;
@@ -191,8 +175,8 @@ impl RunsScreen {
             shown.iter().map(|c| Constraint::Length(if c.title == "name" { c.width + spare } else { c.width }));
         // Only the lines around the selection become cells: a table of ten thousand runs costs as much as one of fifty.
         let at = self.position(scene.view, rows);
-        let height = area.height.saturating_sub(3).max(1) as usize;
-        let first = at.saturating_sub(height / 2).min(rows.len().saturating_sub(height));
+        let height = lines_of(area);
+        let first = first_shown(at, height, rows.len());
         let lines = rows.iter().skip(first).take(height).map(|run| {
             let marked = scene.marked.contains(&run.id);
             Row::new(shown.iter().map(|c| {
@@ -280,7 +264,7 @@ impl Screen for RunsScreen {
             Action::Open => return rows.get(at).map_or(Effect::None, |r| Effect::Open(r.id.clone())),
             _ => {
                 self.select(&rows, at);
-                return rows.get(at).map_or(Effect::None, |run| self.ask(run, action));
+                return rows.get(at).map_or(Effect::None, |run| ask(run, action));
             }
         };
         self.select(&rows, go);
@@ -312,17 +296,30 @@ impl Screen for RunsScreen {
         }
     }
 
+    fn mouse(&mut self, event: MouseEvent, area: Rect, scene: &Scene) -> Option<Effect> {
+        let rows = self.rows(scene.view);
+        let [table, _] = split(area);
+        let header = table.y + 2;
+        if !is_click(event) || event.row < header || event.row + 1 >= table.bottom() {
+            return None;
+        }
+        let first = first_shown(self.position(scene.view, &rows), lines_of(table), rows.len());
+        let row = first + usize::from(event.row - header);
+        let id = rows.get(row)?.id.clone();
+        self.select(&rows, row);
+        Some(if self.clicks.is_double(event) { Effect::Open(id) } else { Effect::None })
+    }
+
     fn draw(&self, frame: &mut Frame, area: Rect, scene: &Scene) {
         if scene.view.runs.is_empty() {
             return welcome(frame, area, scene.theme);
         }
         let rows = self.rows(scene.view);
-        let preview = if area.height >= 24 { area.height * 2 / 5 } else { 0 };
-        let [table, below] = Layout::vertical([Constraint::Min(4), Constraint::Length(preview)]).areas(area);
+        let [table, below] = split(area);
         self.draw_table(frame, table, scene, &rows);
         let selected = rows.get(self.position(scene.view, &rows)).map(|r| &r.id);
         let detail = scene.view.open.as_ref().filter(|d| Some(&d.summary.id) == selected);
-        if let (true, Some(detail)) = (preview > 4, detail) {
+        if let (true, Some(detail)) = (below.height > 4, detail) {
             let [left, right] = Layout::horizontal([Constraint::Fill(1); 2]).areas(below);
             for (id, place) in [("loss", left), ("score", right)] {
                 let Some(chart) = chart::find(id) else { continue };
@@ -338,6 +335,17 @@ impl Screen for RunsScreen {
             }
         }
     }
+}
+
+/// Places of the table and of the preview under it.
+fn split(area: Rect) -> [Rect; 2] {
+    let preview = if area.height >= 24 { area.height * 2 / 5 } else { 0 };
+    Layout::vertical([Constraint::Min(4), Constraint::Length(preview)]).areas(area)
+}
+
+/// Runs that a table of this size shows: the rest is its frame and its header.
+fn lines_of(table: Rect) -> usize {
+    table.height.saturating_sub(3).max(1).into()
 }
 
 fn welcome(frame: &mut Frame, area: Rect, theme: &Theme) {
