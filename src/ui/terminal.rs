@@ -103,12 +103,14 @@ impl Input {
         }
     }
 
-    /// Ends and joins the thread. Only while the terminal is there: without it the thread ends with the process.
+    /// Ends the thread, so that it takes no key that is meant for who comes next. Where the terminal goes at this moment it is
+    /// never done with its read; then it ends with the process.
     pub fn stop(self) {
         self.leaving.store(true, Ordering::SeqCst);
         drop(self.events);
-        if self.thread.join().is_err() {
-            tracing::error!("the thread of the keys panicked");
+        let asked = Instant::now();
+        while !self.thread.is_finished() && asked.elapsed() < 4 * LOOK {
+            std::thread::sleep(LOOK / 10);
         }
     }
 }
