@@ -158,7 +158,7 @@ fn the_settings_file_is_made_and_checked() {
     let (code, made, _) = call(&["config"]);
     assert_eq!(code, Some(0));
     assert!(made.starts_with(&format!("# {}\ntheme = \"dark\"", path.display())), "{made}");
-    for line in ["stop = [\"x\"]", "screen-0 = [\"0\"]", "[keys.launch]"] {
+    for line in ["stop = [\"x\"]", "screen-0 = [\"0\"]", "[keys-on.launch]"] {
         assert!(made.contains(line), "{line} is not in {made}");
     }
     assert!(call(&["config", "check"]).1.contains("does not exist"));

@@ -76,7 +76,22 @@ impl SettingsFile {
                 ("ascii", _) => file.complain(at, found(), "true or false"),
                 ("keys", DeValue::Table(table)) => file.keys_of("", table, text, &line),
                 ("keys", _) => file.complain(at, found(), "a table: [keys]"),
-                (other, _) => file.complain(at, format!("found {other:?}"), "theme, ascii or [keys]"),
+                // Apart from [keys]: a screen may be called as an action is.
+                ("keys-on", DeValue::Table(screens)) => {
+                    for (screen, table) in screens {
+                        match table.get_ref() {
+                            DeValue::Table(table) => {
+                                file.keys_of(&format!("{}.", screen.get_ref()), table, text, &line)
+                            }
+                            _ => {
+                                let found = format!("keys-on.{}", screen.get_ref());
+                                file.complain(line(screen.span().start), found, "a table: [keys-on.run]");
+                            }
+                        }
+                    }
+                }
+                ("keys-on", _) => file.complain(at, found(), "a table of each screen: [keys-on.run]"),
+                (other, _) => file.complain(at, format!("found {other:?}"), "theme, ascii, [keys] or [keys-on.run]"),
             }
         }
         file.keys.sort_by_key(|entry| entry.line);
@@ -88,7 +103,6 @@ impl SettingsFile {
             let at = line(name.span().start);
             let action = format!("{screen}{}", name.get_ref());
             match value.get_ref() {
-                DeValue::Table(inner) if screen.is_empty() => self.keys_of(&format!("{action}."), inner, text, line),
                 DeValue::String(key) => {
                     self.keys.push(Entry { line: at, value: (action, vec![key.to_string()]) });
                 }
@@ -120,7 +134,7 @@ mod tests {
     #[test]
     fn entries_come_with_their_lines() {
         let file = parse(
-            "# mine\ntheme = \"light\"\nascii = true\n\n[keys]\nstop = [\"Z\", \"ctrl-z\"]\nquit = \"Q\"\n\n[keys.launch]\ndown = [\"tab\"]\n",
+            "# mine\ntheme = \"light\"\nascii = true\n\n[keys]\nstop = [\"Z\", \"ctrl-z\"]\nquit = \"Q\"\n\n[keys-on.launch]\ndown = [\"tab\"]\n",
         );
         assert_eq!(file.problems, []);
         assert_eq!(file.theme, Some(Entry { line: 2, value: "light".into() }));

@@ -84,13 +84,13 @@ mod tests {
         let (settings, problems) = parse(&Settings::default().to_toml());
         assert_eq!(problems, Vec::<String>::new());
         assert_eq!(settings.to_toml(), Settings::default().to_toml());
-        let changed = "theme = \"mono\"\nascii = true\n[keys]\nstop = [\"Z\", \"\\\"\"]\n[keys.run]\nstop = [\"W\"]\n[keys.launch]\ndown = [\"f3\"]\n";
+        let changed = "theme = \"mono\"\nascii = true\n[keys]\nstop = [\"Z\", \"\\\"\"]\n[keys-on.run]\nstop = [\"W\"]\n[keys-on.launch]\ndown = [\"f3\"]\n";
         let (settings, problems) = parse(changed);
         assert_eq!(problems, Vec::<String>::new());
         let (again, problems) = parse(&settings.to_toml());
         assert_eq!(problems, Vec::<String>::new());
         assert_eq!(again.to_toml(), settings.to_toml());
-        assert!(settings.to_toml().contains("\n[keys.run]\nstop = [\"W\"]"), "{}", settings.to_toml());
+        assert!(settings.to_toml().contains("\n[keys-on.run]\nstop = [\"W\"]"), "{}", settings.to_toml());
         assert_eq!((settings.scheme, settings.ascii), (Scheme::Mono, true));
     }
 

@@ -188,7 +188,7 @@ impl Keymap {
         self.bounds.iter().map(|b| b.action.name()).collect()
     }
 
-    /// The `[keys]` table of the settings file that has this effect.
+    /// The tables `[keys]` and `[keys-on.SCREEN]` of the settings file that have this effect.
     pub fn to_toml(&self) -> String {
         let line = |name: &str, b: &Bound| {
             let keys: Vec<String> = b.keys.iter().map(|k| toml::Value::from(k.as_str()).to_string()).collect();
@@ -213,7 +213,7 @@ impl Keymap {
             }
         }
         let tables = of_screens.into_iter().filter(|(_, text)| !text.is_empty());
-        tables.fold(general, |all, (kind, text)| all + &format!("\n[keys.{}]\n{text}", kind_name(kind)))
+        tables.fold(general, |all, (kind, text)| all + &format!("\n[keys-on.{}]\n{text}", kind_name(kind)))
     }
 }
 
