@@ -136,6 +136,19 @@ impl Field {
         self.name.replace('_', "-")
     }
 
+    /// What it takes, where it is not one of ids: `1 to 65536`; empty for free text.
+    pub fn range(&self) -> String {
+        match self.kind {
+            Kind::Text | Kind::Task | Kind::Method => String::new(),
+            Kind::Choice(ids) => ids.join(", "),
+            Kind::Targets => TARGETS.join(", "),
+            Kind::Integer { min, max } if max == i64::MAX as u64 => format!("{min} or more"),
+            Kind::Integer { min, max } => format!("{min} to {max}"),
+            Kind::Real { min, max, min_open: true } => format!("above {min}, to {max}"),
+            Kind::Real { min, max, min_open: false } => format!("{min} to {max}"),
+        }
+    }
+
     pub fn get(&self, spec: &RunSpec) -> String {
         (self.read)(spec)
     }

@@ -1,6 +1,6 @@
 //! A spec in which any field may hold a list: the grid of all combinations.
 
-use super::{FIELDS, Field, RunSpec, SpecError};
+use super::{FIELDS, Field, Kind, RunSpec, SpecError};
 
 /// For each named field the values it takes, in the order they were given.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -37,12 +37,34 @@ impl SweepSpec {
                 toml::Value::Array(items) if name == "targets" && items.iter().all(|i| i.is_str()) => {
                     vec![items.iter().filter_map(|i| i.as_str()).collect::<Vec<_>>().join("+")]
                 }
+                // A list of lists is a dimension here too.
+                toml::Value::Array(items) if name == "targets" && items.iter().all(|i| i.is_array()) => {
+                    let joined = |item: &toml::Value| {
+                        let names = item.as_array().into_iter().flatten().map(|i| scalar(name, i));
+                        Ok(names.collect::<Result<Vec<_>, SpecError>>()?.join("+"))
+                    };
+                    items.iter().map(joined).collect::<Result<_, SpecError>>()?
+                }
                 toml::Value::Array(items) => items.iter().map(|i| scalar(name, i)).collect::<Result<_, _>>()?,
                 other => vec![scalar(name, other)?],
             };
             sweep.set(name, values)?;
         }
         Ok(sweep)
+    }
+
+    /// As TOML that [`SweepSpec::from_toml`] reads back: every field in the order of the form, a list where it takes several
+    /// values.
+    pub fn to_toml(&self) -> Result<String, SpecError> {
+        let mut text = String::new();
+        for field in FIELDS {
+            let given = self.values.iter().find(|(name, _)| *name == field.name).map(|(_, values)| values.clone());
+            let values = given.unwrap_or_else(|| vec![field.get(&RunSpec::default())]);
+            let values = values.iter().map(|v| written(field, v)).collect::<Result<Vec<_>, _>>()?;
+            let value = if let [one] = &values[..] { one.clone() } else { format!("[{}]", values.join(", ")) };
+            text += &format!("{} = {value}\n", field.name);
+        }
+        Ok(text)
     }
 
     /// All combinations as validated specs, the last named field varying fastest.
@@ -68,11 +90,56 @@ impl SweepSpec {
     }
 }
 
+/// A value as TOML has it, in the digits of its number.
+fn written(field: &Field, text: &str) -> Result<String, SpecError> {
+    let mut spec = RunSpec::default();
+    field.set(&mut spec, text)?;
+    let value = field.get(&spec);
+    let quoted = |text: &str| toml::Value::String(text.into()).to_string();
+    Ok(match field.kind {
+        Kind::Integer { .. } | Kind::Real { .. } => value,
+        Kind::Targets => format!("[{}]", value.split('+').map(quoted).collect::<Vec<_>>().join(", ")),
+        Kind::Text | Kind::Task | Kind::Method | Kind::Choice(_) => quoted(&value),
+    })
+}
+
 fn scalar(name: &str, value: &toml::Value) -> Result<String, SpecError> {
     match value {
         toml::Value::String(s) => Ok(s.clone()),
         toml::Value::Integer(i) => Ok(i.to_string()),
         toml::Value::Float(f) => Ok(format!("{f:?}")),
         other => Err(SpecError::new(name, other.type_str(), "a string or a number")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grid_is_read_back_as_it_was_written() {
+        let mut sweep = SweepSpec::default();
+        let values = |texts: &[&str]| texts.iter().map(|t| (*t).to_string()).collect::<Vec<_>>();
+        for (name, texts) in [
+            ("lr", &["1e-3", ".5", "2"][..]),
+            ("seed", &["0", "1"]),
+            ("targets", &["query", "query+value"]),
+            ("adam_eps", &["1e-8"]),
+            ("data", &["a \"folder\"\\ of = mine"]),
+        ] {
+            sweep.set(name, values(texts)).expect("a field");
+        }
+        let text = sweep.to_toml().expect("valid");
+        let read = SweepSpec::from_toml(&text).expect("readable");
+        let sorted = |sweep: &SweepSpec| {
+            let mut runs: Vec<String> = sweep.runs().expect("valid").iter().map(RunSpec::to_toml).collect();
+            runs.sort();
+            runs
+        };
+        assert_eq!(sorted(&read), sorted(&sweep), "{text}");
+        assert_eq!(sorted(&read).len(), 12);
+        assert!(text.contains("targets = [[\"query\"], [\"query\", \"value\"]]"), "{text}");
+        sweep.set("rank", values(&["none"])).expect("a field");
+        assert_eq!(sweep.to_toml().expect_err("no number").field, "rank");
     }
 }
