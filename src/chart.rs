@@ -7,11 +7,14 @@ mod loss;
 mod rate;
 mod ruler;
 mod score;
+pub mod spectrum;
+pub mod table1;
 
 pub use ruler::{Ruler, whole};
 
 use crate::figure::Figure;
 use crate::record::{RunDetail, RunNorms};
+use std::sync::Arc;
 use thiserror::Error;
 
 /// What a chart is drawn from.
@@ -21,7 +24,7 @@ pub enum Subject<'a> {
     /// Several runs, overlaid.
     Runs(&'a [&'a RunDetail]),
     /// The layer norms of many runs.
-    Norms(&'a [RunNorms]),
+    Norms(&'a [Arc<RunNorms>]),
 }
 
 /// Horizontal axis of a run's curves.
@@ -105,7 +108,8 @@ pub trait Chart: Sync {
 }
 
 /// Every chart.
-pub static ALL: &[&dyn Chart] = &[&loss::Loss, &score::Score, &rate::Rate, &layers::Layers, &figure1::Figure1];
+pub static ALL: &[&dyn Chart] =
+    &[&loss::Loss, &score::Score, &rate::Rate, &layers::Layers, &spectrum::Spectrum, &figure1::Figure1];
 
 pub fn find(id: &str) -> Option<&'static dyn Chart> {
     ALL.iter().copied().find(|c| c.id() == id)

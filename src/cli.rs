@@ -19,6 +19,7 @@ mod follow;
 mod inspect;
 mod runs;
 mod size;
+mod table1;
 mod train;
 
 pub use follow::work_queue;
@@ -55,6 +56,7 @@ pub static ALL: &[&dyn Subcommand] = &[
     &eval::Eval,
     &inspect::Inspect,
     &figure1::Figure1,
+    &table1::PrintTable1,
     &bench::Bench,
     &doctor::Doctor,
     &config::Config,

@@ -12,6 +12,8 @@ pub const RUNS_VARIABLE: &str = "EIGENSCOPE_RUNS";
 pub const EXPORTS: &str = "exports";
 /// The settings, in the XDG configuration folder.
 pub const SETTINGS_FILE: &str = "config.toml";
+/// Subfolder for launches saved as TOML.
+pub const SPECS: &str = "specs";
 /// The program's own log: never on the screen.
 pub const LOG_FILE: &str = "eigenscope.log";
 

@@ -1,6 +1,7 @@
 //! The memory of runs: one SQLite database in the runs folder, one writer thread, any number of readers. Knows neither
 //! training nor screens.
 
+mod norms;
 mod pyramid;
 mod queue;
 mod read;

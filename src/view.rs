@@ -5,6 +5,7 @@ pub mod compare;
 use crate::event::{Control, DeviceFigures, RunId};
 use crate::record::{RunDetail, RunNorms, RunSummary};
 use crate::spec::RunSpec;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// What a screen wants to see; the reader brings no more than this.
@@ -40,7 +41,8 @@ pub struct Delta {
     pub open: Option<Option<RunDetail>>,
     /// The compared runs, where one of them changed.
     pub compare: Option<Vec<Arc<RunDetail>>>,
-    pub figure1: Option<Vec<RunNorms>>,
+    /// New or changed layer norms; of a run that has none any more, an empty list.
+    pub figure1: Vec<Arc<RunNorms>>,
     pub sizes: Option<Vec<AdapterSize>>,
     pub memory: Option<Arc<Vec<MemoryNeed>>>,
     pub devices: Option<Arc<Vec<Device>>>,
@@ -87,7 +89,8 @@ pub struct View {
     pub open: Option<Arc<RunDetail>>,
     /// The compared runs in the asked order: series and evaluations only.
     pub compare: Vec<Arc<RunDetail>>,
-    pub figure1: Arc<Vec<RunNorms>>,
+    /// In the order in which the runs were made.
+    pub figure1: Arc<Vec<Arc<RunNorms>>>,
     /// Of the specs whose size can be told.
     pub sizes: Arc<Vec<AdapterSize>>,
     /// Of the specs that train on a GPU and whose memory can be told.
@@ -102,19 +105,17 @@ impl View {
         if !delta.removed.is_empty() {
             self.runs.retain(|r| !delta.removed.contains(&r.id));
         }
-        let known: std::collections::HashMap<RunId, usize> =
-            self.runs.iter().enumerate().map(|(i, r)| (r.id.clone(), i)).collect();
-        let mut added = false;
-        for run in delta.runs {
-            match known.get(&run.id) {
-                Some(&i) => self.runs[i] = Arc::new(run),
-                None => {
-                    added = true;
-                    self.runs.push(Arc::new(run));
-                }
+        let mut changed: HashMap<RunId, RunSummary> = delta.runs.into_iter().map(|r| (r.id.clone(), r)).collect();
+        for run in &mut self.runs {
+            if changed.is_empty() {
+                break;
+            }
+            if let Some(newer) = changed.remove(&run.id) {
+                *run = Arc::new(newer);
             }
         }
-        if added {
+        if !changed.is_empty() {
+            self.runs.extend(changed.into_values().map(Arc::new));
             self.runs.sort_by(|a, b| b.created.total_cmp(&a.created).then_with(|| b.id.cmp(&a.id)));
         }
         if let Some(open) = delta.open {
@@ -123,8 +124,8 @@ impl View {
         if let Some(compare) = delta.compare {
             self.compare = compare;
         }
-        if let Some(norms) = delta.figure1 {
-            self.figure1 = Arc::new(norms);
+        if !delta.figure1.is_empty() || self.figure1.iter().any(|n| delta.removed.contains(&n.id)) {
+            self.fold_norms(delta.figure1, &delta.removed);
         }
         if let Some(sizes) = delta.sizes {
             self.sizes = Arc::new(sizes);
@@ -135,6 +136,24 @@ impl View {
         if let Some(devices) = delta.devices {
             self.devices = devices;
         }
+    }
+
+    fn fold_norms(&mut self, changed: Vec<Arc<RunNorms>>, removed: &[RunId]) {
+        let mut changed: HashMap<RunId, Arc<RunNorms>> = changed.into_iter().map(|n| (n.id.clone(), n)).collect();
+        let mut all: Vec<Arc<RunNorms>> = self.figure1.to_vec();
+        for old in &mut all {
+            if let Some(newer) = changed.remove(&old.id) {
+                *old = newer;
+            }
+        }
+        let known = all.len();
+        all.extend(changed.into_values());
+        if all.len() > known {
+            let newest_first: HashMap<&RunId, usize> = self.runs.iter().enumerate().map(|(i, r)| (&r.id, i)).collect();
+            all.sort_by_key(|n| std::cmp::Reverse(newest_first.get(&n.id).copied()));
+        }
+        all.retain(|n| !n.norms.is_empty() && !removed.contains(&n.id));
+        self.figure1 = Arc::new(all);
     }
 
     pub fn run(&self, id: &RunId) -> Option<&Arc<RunSummary>> {
@@ -157,6 +176,11 @@ pub enum Request {
     Export {
         file_stem: String,
         figure: crate::figure::Figure,
+    },
+    /// Write a launch as TOML to a file in the folder of specs.
+    SaveSpec {
+        file_stem: String,
+        text: String,
     },
     /// Launch the demo.
     Demo,
@@ -199,4 +223,40 @@ pub trait Port {
     fn messages(&self) -> Vec<Message>;
     /// Device, load and memory in a few words for the title line.
     fn device_line(&self) -> String;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::LayerNorm;
+
+    fn norms(id: &str, lambdas: &[f64]) -> Arc<RunNorms> {
+        let norm = |lambda: &f64| LayerNorm {
+            layer: 0,
+            target: "query".into(),
+            lambda: *lambda,
+            w0_fro: 1.0,
+            w0_l1: 1.0,
+            delta_fro: 1.0,
+            spectrum: Vec::new(),
+        };
+        let norms = lambdas.iter().map(norm).collect();
+        let (task, method) = ("rte".into(), "lora".into());
+        Arc::new(RunNorms { id: RunId(id.into()), task, method, seed: 0, best: None, step: 1, norms, at_best: None })
+    }
+
+    #[test]
+    fn norms_are_replaced_added_and_taken_away_run_by_run() {
+        let mut view = View::default();
+        let mut told = |figure1, removed: &[&str]| {
+            let removed = removed.iter().map(|id| RunId((*id).into())).collect();
+            view.fold(Delta { figure1, removed, ..Delta::default() });
+            view.figure1.iter().map(|n| (n.id.0.clone(), n.norms[0].lambda)).collect::<Vec<_>>()
+        };
+        let of = |all: &[(&str, f64)]| all.iter().map(|(id, l)| ((*id).to_string(), *l)).collect::<Vec<_>>();
+        assert_eq!(told(vec![norms("a", &[1.0])], &[]), of(&[("a", 1.0)]));
+        assert_eq!(told(vec![norms("b", &[2.0]), norms("a", &[3.0])], &[]), of(&[("a", 3.0), ("b", 2.0)]));
+        assert_eq!(told(Vec::new(), &["a"]), of(&[("b", 2.0)]));
+        assert_eq!(told(vec![norms("b", &[])], &[]), of(&[]));
+    }
 }

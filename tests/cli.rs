@@ -106,6 +106,13 @@ fn a_short_run_goes_all_the_way() {
     let written =
         json(runs.path(), &["runs", "export", "r0001", "--chart", "layers", "--out", chart.to_str().expect("a path")]);
     assert_eq!(written["file"], chart.to_str().expect("a path"));
+    let spectrum = runs.path().join("out/spectrum.csv");
+    eigenscope(runs.path())
+        .args(["runs", "export", "r0001", "--chart", "spectrum", "--out"])
+        .arg(&spectrum)
+        .assert()
+        .success();
+    assert!(fs::read_to_string(&spectrum).expect("rows").contains("effective rank"));
     assert_eq!(json(runs.path(), &["runs", "delete", "r0001"])["deleted"], "r0001");
     assert!(!Path::new(adapter).exists());
     assert_eq!(failure(runs.path(), &["runs", "show", "r0001"]).0, 4);
@@ -260,6 +267,31 @@ fn finished(store: &Store, method: &str, seed: u64, score: f64) {
     for event in [norms(4, 1.0), evaluated(4, score), norms(8, 2.0), evaluated(8, 0.0), done] {
         store.handle().record(&id, event).expect("recorded");
     }
+}
+
+#[test]
+fn table1_is_the_mean_over_seeds_beside_the_paper() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(folder.path()).expect("a store");
+    finished(&store, "symlora", 0, 0.2);
+    finished(&store, "symlora", 1, 0.2);
+    drop(store);
+    let table = json(folder.path(), &["table1"]);
+    let cell = |task: &str, method: usize| {
+        let rows = table["rows"].as_array().expect("rows");
+        rows.iter().find(|r| r["task"] == task).expect("a row")["cells"][method].clone()
+    };
+    let best = json(folder.path(), &["runs", "list"])[0]["best"].clone();
+    assert_eq!(cell("cola", 0)["ours"]["mean"], best);
+    assert_eq!(cell("cola", 0)["ours"]["half_width"], 0.0);
+    assert_eq!(cell("cola", 0)["ours"]["seeds"], serde_json::json!([0, 1]));
+    assert_eq!(cell("cola", 0)["paper"], serde_json::json!({ "score": 0.63, "points": 2.9 }));
+    assert!(cell("rte", 1)["ours"].is_null());
+    let output = eigenscope(folder.path()).arg("table1").assert().success().get_output().stdout.clone();
+    let text = String::from_utf8_lossy(&output).into_owned();
+    assert!(text.contains("20.0 ±0.0 n=2") && text.contains("63 ±2.9") && text.contains("not GLUE scores"), "{text}");
+    let (code, text) = failure(folder.path(), &["table1", "--model", "none"]);
+    assert!(code == 1 && text.contains("mini-roberta"), "{text}");
 }
 
 #[test]

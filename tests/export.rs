@@ -6,6 +6,7 @@ use eigenscope::export::{self, ExportError, Size};
 use eigenscope::figure::{Axis, Figure, Map, Mark, Panel, Range, Scale, Spacing, Stroke};
 use eigenscope::record::{AtBest, RunNorms};
 use std::path::Path;
+use std::sync::Arc;
 
 fn heatmap(cells: Vec<Vec<Option<f64>>>) -> Figure {
     let names = |n: usize| Range::Names((0..n).map(|i| format!("n{i}")).collect());
@@ -218,13 +219,18 @@ fn better_at(mut run: RunNorms, step: u64) -> RunNorms {
     run
 }
 
+fn shared(runs: &[RunNorms]) -> Vec<Arc<RunNorms>> {
+    runs.iter().cloned().map(Arc::new).collect()
+}
+
 fn caption(runs: &[RunNorms], options: &ChartOptions) -> String {
-    chart::find("figure1").expect("a chart").figure(&Subject::Norms(runs), options).expect("a figure").caption
+    chart::find("figure1").expect("a chart").figure(&Subject::Norms(&shared(runs)), options).expect("a figure").caption
 }
 
 /// The cells of Figure 1's six panels.
 fn cells(runs: &[RunNorms], options: &ChartOptions) -> Vec<Vec<Vec<Option<f64>>>> {
-    let figure = chart::find("figure1").expect("a chart").figure(&Subject::Norms(runs), options).expect("a figure");
+    let figure =
+        chart::find("figure1").expect("a chart").figure(&Subject::Norms(&shared(runs)), options).expect("a figure");
     assert_eq!((figure.panels.len(), figure.columns), (6, 3));
     let of = |p: &Panel| match &p.marks[0] {
         Mark::Heatmap { cells } => cells.clone(),
@@ -286,6 +292,7 @@ fn the_best_run_is_shown_as_it_was_when_it_scored_best() {
     let deeper = [&runs[..2], &[run("r4", "rte", "lora", 0.8, 1.0, 7)]].concat();
     assert!(caption(&deeper, &query).ends_with("; 1 run; 1 run of models with another number of layers left out"));
     let key = ChartOptions { target: Some("key".into()), ..query };
-    let error = chart::find("figure1").expect("a chart").figure(&Subject::Norms(&runs), &key).expect_err("empty");
+    let error =
+        chart::find("figure1").expect("a chart").figure(&Subject::Norms(&shared(&runs)), &key).expect_err("empty");
     assert_eq!(error.to_string(), "chart figure1: nothing to draw yet; no run adapts this matrix");
 }

@@ -201,16 +201,42 @@ fn the_norms_of_the_best_evaluation_are_the_last_recorded_by_then() {
     send(2, [vec![norms(0, 1.0), norms(90, 0.4)], scored].concat());
     store.handle().flush().expect("flushed");
     let found = store.reader().expect("a reader").run_norms().expect("norms");
-    let best = |step, lambda| Some(AtBest { evaluated: 64, step, norms: vec![norm(0, lambda)] });
-    let all: Vec<_> = found.into_iter().map(|r| (r.step, r.norms, r.at_best)).collect();
-    assert_eq!(
-        all,
-        [
-            (128, vec![norm(0, 0.7)], best(60, 0.9)),
-            (128, vec![norm(0, 0.5)], best(64, 0.6)),
-            (90, vec![norm(0, 0.4)], None)
-        ]
-    );
+    let brought = |lambda| vec![LayerNorm { spectrum: Vec::new(), ..norm(0, lambda) }];
+    let best = |step, lambda| Some(AtBest { evaluated: 64, step, norms: brought(lambda) });
+    let all: Vec<_> = found.iter().map(|r| (r.step, r.norms.clone(), r.at_best.clone())).collect();
+    let expected = [(128, brought(0.7), best(60, 0.9)), (128, brought(0.5), best(64, 0.6)), (90, brought(0.4), None)];
+    assert_eq!(all, expected);
+}
+
+#[test]
+fn only_the_norms_of_changed_runs_are_brought_again() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = opened(dir.path());
+    let ids = store.handle().create(&vec![RunSpec::default(); 3]).expect("runs");
+    let record = |run: usize, event| {
+        store.handle().record(&ids[run], event).expect("recorded");
+        store.handle().flush().expect("flushed");
+    };
+    let norms = |step, lambda| RunEvent::Norms { step, rows: vec![norm(0, lambda)] };
+    record(0, norms(10, 0.9));
+    record(1, norms(10, 0.8));
+    let reader = store.reader().expect("a reader");
+    let changed = |since| {
+        let (now, runs) = reader.changed_norms(since).expect("norms");
+        let runs: Vec<(RunId, Vec<f64>)> =
+            runs.iter().map(|r| (r.id.clone(), r.norms.iter().map(|n| n.lambda).collect())).collect();
+        (now, runs)
+    };
+    let (seen, first) = changed(0);
+    assert_eq!(first.iter().map(|r| r.1.clone()).collect::<Vec<_>>(), [vec![0.9], vec![0.8], vec![]]);
+    assert_eq!(changed(seen), (seen, Vec::new()));
+    record(1, norms(20, 0.7));
+    let (seen, next) = changed(seen);
+    assert_eq!(next, [(ids[1].clone(), vec![0.7])]);
+    // A run that begins anew has no norms to show any more.
+    record(0, RunEvent::Rewound { step: 0 });
+    assert_eq!(changed(seen).1, [(ids[0].clone(), vec![])]);
+    assert_eq!(reader.run_norms().expect("norms").len(), 1);
 }
 
 #[test]

@@ -61,6 +61,13 @@ impl Desk {
                 export::write(&figure, &export::Size::default(), &path)?;
                 format!("wrote {}", path.display())
             }
+            Request::SaveSpec { file_stem, text } => {
+                let folder = self.store.dir().join(crate::config::SPECS);
+                std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+                let path = export::free_path(&folder, &file_stem, "toml");
+                std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+                format!("wrote {}: eigenscope train {} launches it", path.display(), path.display())
+            }
         })
     }
 

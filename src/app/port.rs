@@ -58,6 +58,7 @@ impl AppPort {
             reader: store.reader()?,
             view: View::default(),
             seen: Interest::default(),
+            norms_seen: 0,
             forecast: forecast.told(),
             devices: Arc::default(),
             sampler: Sampler::new(cards),
@@ -139,6 +140,8 @@ struct Follower {
     reader: Reader,
     view: View,
     seen: Interest,
+    /// Up to which commit the layer norms of all runs are known.
+    norms_seen: i64,
     forecast: Told,
     sampler: Sampler,
     /// The newest of the sampler.
@@ -194,7 +197,13 @@ impl Follower {
             _ => None,
         };
         let compare = self.compare(&interest, &touched)?;
-        let figure1 = if interest.figure1 { Some(self.reader.run_norms()?) } else { None };
+        let figure1 = if interest.figure1 {
+            let (seen, norms) = self.reader.changed_norms(self.norms_seen)?;
+            self.norms_seen = seen;
+            norms
+        } else {
+            Vec::new()
+        };
         let sizes = (interest.sizes_of != self.seen.sizes_of).then(|| sizes(&interest.sizes_of));
         self.view.fold(Delta { watermark, runs, removed, open, compare, figure1, sizes, memory, devices });
         self.seen = interest;

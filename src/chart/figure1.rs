@@ -6,7 +6,7 @@ use crate::event::LayerNorm;
 use crate::figure::{Axis, Figure, Map, Mark, Panel, Range, Scale};
 use crate::record::RunNorms;
 use crate::task;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 pub struct Figure1;
 
@@ -27,7 +27,7 @@ impl Chart for Figure1 {
             return Err(ChartError::Subject { chart: self.id(), expected: "the layer norms of many runs" });
         };
         let fits = |r: &&RunNorms| METHODS.iter().any(|(id, _)| *id == r.method) && !r.norms.is_empty();
-        let runs: Vec<&RunNorms> = all.iter().filter(fits).collect();
+        let runs: Vec<&RunNorms> = all.iter().map(|r| &**r).filter(fits).collect();
         let Some(layers) = usual_layers(&runs) else {
             return Err(ChartError::Empty { chart: self.id(), hint: "it needs runs of SymLoRA or LoRA" });
         };
@@ -37,10 +37,11 @@ impl Chart for Figure1 {
         if used.is_empty() {
             return Err(ChartError::Empty { chart: self.id(), hint: "no run adapts this matrix" });
         }
+        let chosen = Chosen::of(&used, options.pick);
         let mut panels = Vec::new();
         for (method, label) in METHODS {
             for (title, value) in columns(options) {
-                let cells = cells(&used, method, layers, options, &value);
+                let cells = cells(&chosen, method, layers, options, &value);
                 panels.push(Panel {
                     title: format!("{label}: {title}"),
                     x: Axis {
@@ -67,7 +68,7 @@ impl Chart for Figure1 {
             columns: 3,
             panels,
             scale: Some(scale),
-            caption: caption(options, &shown(&used, options.pick), runs.len() - deep.len()),
+            caption: caption(options, &chosen.shown(), runs.len() - deep.len()),
         })
     }
 }
@@ -100,13 +101,13 @@ fn columns(options: &ChartOptions) -> [Column; 3] {
 
 /// Cells by layer, then task; absent where no run covers them.
 fn cells(
-    runs: &[&RunNorms],
+    chosen: &Chosen,
     method: &str,
     layers: usize,
     options: &ChartOptions,
     value: &dyn Fn(&LayerNorm) -> f64,
 ) -> Vec<Vec<Option<f64>>> {
-    let chosen: Vec<Vec<&RunNorms>> = task::ALL.iter().map(|t| pick(runs, t.id(), method, options.pick)).collect();
+    let chosen: Vec<&[&RunNorms]> = task::ALL.iter().map(|t| chosen.of_pair(t.id(), method)).collect();
     let cell = |layer: usize, runs: &[&RunNorms]| {
         let wanted = |n: &&LayerNorm| {
             n.layer as usize == layer && options.target.as_ref().is_none_or(|target| *target == n.target)
@@ -124,24 +125,49 @@ fn norms_of(run: &RunNorms, pick: Pick) -> &[LayerNorm] {
     }
 }
 
-/// All runs that have a part in some cell.
-fn shown<'a>(runs: &[&'a RunNorms], choice: Pick) -> Vec<&'a RunNorms> {
-    let of = |method: &'static str| task::ALL.iter().flat_map(move |t| pick(runs, t.id(), method, choice));
-    METHODS.into_iter().flat_map(|(method, _)| of(method)).collect()
-}
-
 fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     let finite: Vec<f64> = values.filter(|v| v.is_finite()).collect();
     (!finite.is_empty()).then(|| finite.iter().sum::<f64>() / finite.len() as f64)
 }
 
-fn pick<'a>(runs: &[&'a RunNorms], task: &str, method: &str, pick: Pick) -> Vec<&'a RunNorms> {
-    let mut all = runs.iter().copied().filter(|r| r.task == task && r.method == method);
-    let score = |r: &RunNorms| r.best.unwrap_or(f64::NEG_INFINITY);
-    match pick {
-        Pick::Mean => all.collect(),
-        Pick::Last => all.next_back().into_iter().collect(),
-        Pick::Best => all.max_by(|a, b| score(a).total_cmp(&score(b))).into_iter().collect(),
+/// The runs that stand for each task and method, found in one pass over all.
+struct Chosen<'a>(HashMap<(&'a str, &'a str), Vec<&'a RunNorms>>);
+
+impl<'a> Chosen<'a> {
+    fn of(runs: &[&'a RunNorms], pick: Pick) -> Self {
+        let mut all: HashMap<(&str, &str), Vec<&RunNorms>> = HashMap::new();
+        let score = |r: &RunNorms| r.best.unwrap_or(f64::NEG_INFINITY);
+        for run in runs.iter().copied() {
+            let pair = all.entry((&run.task, &run.method)).or_default();
+            let keeps = match (pick, pair.first()) {
+                (Pick::Mean, _) | (_, None) => true,
+                (Pick::Last, _) => {
+                    pair.clear();
+                    true
+                }
+                (Pick::Best, Some(best)) => {
+                    let better = score(run).total_cmp(&score(best)).is_ge();
+                    if better {
+                        pair.clear();
+                    }
+                    better
+                }
+            };
+            if keeps {
+                pair.push(run);
+            }
+        }
+        Self(all)
+    }
+
+    fn of_pair(&self, task: &str, method: &str) -> &[&'a RunNorms] {
+        self.0.iter().find(|((t, m), _)| *t == task && *m == method).map_or(&[], |(_, runs)| runs.as_slice())
+    }
+
+    /// All runs that have a part in some cell.
+    fn shown(&self) -> Vec<&'a RunNorms> {
+        let of = |method: &'static str| task::ALL.iter().flat_map(move |t| self.of_pair(t.id(), method));
+        METHODS.into_iter().flat_map(|(method, _)| of(method)).copied().collect()
     }
 }
 

@@ -2,13 +2,13 @@
 
 use super::{DATABASE, StoreError, pyramid, schema};
 use crate::event::{DeviceFigures, Evaluation, LayerNorm, Level, Point, RunFacts, RunId, Status};
-use crate::record::{Artifact, AtBest, Bin, LogLine, RunDetail, RunNorms, RunSummary, Series};
+use crate::record::{Artifact, Bin, LogLine, RunDetail, RunSummary, Series};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::path::Path;
 
 /// A read-only view of the store.
 pub struct Reader {
-    connection: Connection,
+    pub(super) connection: Connection,
 }
 
 /// Steps of a run whose time is looked up.
@@ -136,35 +136,6 @@ impl Reader {
         }))
     }
 
-    /// The newest layer norms, and those at the best evaluation, of every run that has some after its start.
-    pub fn run_norms(&self) -> Result<Vec<RunNorms>, StoreError> {
-        let c = self.connection.unchecked_transaction()?;
-        let heads: Vec<(i64, String, String, Option<f64>, i64)> = c
-            .prepare_cached(
-                "SELECT seq, id, spec, best, (SELECT max(step) FROM norms WHERE run = seq) AS newest FROM runs
-                 WHERE newest > 0 ORDER BY seq",
-            )?
-            .query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?)))?
-            .collect::<Result<_, _>>()?;
-        let mut all = Vec::with_capacity(heads.len());
-        for (run, id, spec, best, step) in heads {
-            let spec: crate::spec::RunSpec = parse(&id, "spec", &spec)?;
-            let step = step as u64;
-            let norms = norms(&c, run, step)?;
-            all.push(RunNorms {
-                id: RunId(id),
-                task: spec.task,
-                method: spec.method,
-                seed: spec.seed,
-                best,
-                step,
-                norms,
-                at_best: at_best(&c, run)?,
-            });
-        }
-        Ok(all)
-    }
-
     /// The newest training point of a run.
     pub fn newest_point(&self, id: &RunId) -> Result<Option<Point>, StoreError> {
         let Some(run) = number(&self.connection, id)? else { return Ok(None) };
@@ -216,11 +187,11 @@ fn point(row: &Row) -> rusqlite::Result<Point> {
 }
 
 /// SQLite keeps NaN as NULL.
-fn real(row: &Row, column: usize) -> rusqlite::Result<f64> {
+pub(super) fn real(row: &Row, column: usize) -> rusqlite::Result<f64> {
     Ok(row.get::<_, Option<f64>>(column)?.unwrap_or(f64::NAN))
 }
 
-fn parse<T: serde::de::DeserializeOwned>(id: &str, what: &str, json: &str) -> Result<T, StoreError> {
+pub(super) fn parse<T: serde::de::DeserializeOwned>(id: &str, what: &str, json: &str) -> Result<T, StoreError> {
     serde_json::from_str(json).map_err(|e| StoreError::Damaged { id: id.into(), what: format!("{what}: {e}") })
 }
 
@@ -331,19 +302,6 @@ fn norms(c: &Connection, run: i64, step: u64) -> Result<Vec<LayerNorm>, StoreErr
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
-}
-
-fn at_best(c: &Connection, run: i64) -> Result<Option<AtBest>, StoreError> {
-    let mut query = c.prepare_cached(
-        "SELECT b.step, (SELECT max(step) FROM norms WHERE run = ?1 AND step <= b.step) AS recorded
-         FROM (SELECT step FROM scores WHERE run = ?1 AND place = 0 AND value IS NOT NULL
-           ORDER BY value DESC, step LIMIT 1) b WHERE recorded > 0",
-    )?;
-    let steps: Option<(i64, i64)> = query.query_row([run], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
-    let Some((evaluated, step)) = steps.map(|(evaluated, step)| (evaluated as u64, step as u64)) else {
-        return Ok(None);
-    };
-    Ok(Some(AtBest { evaluated, step, norms: norms(c, run, step)? }))
 }
 
 fn log(c: &Connection, run: i64, lines: usize) -> Result<Vec<LogLine>, StoreError> {

@@ -1,7 +1,7 @@
 //! Generated finished runs in bulk, to measure readers and screens on a full store.
 
 use super::{StoreError, schema};
-use crate::event::RunFacts;
+use crate::event::{Evaluation, LayerNorm, RunFacts};
 use crate::spec::RunSpec;
 use rusqlite::{Transaction, params};
 
@@ -39,7 +39,36 @@ pub(super) fn fill(t: &Transaction, runs: u64, points: u64) -> Result<(), StoreE
             length as f64 * 0.1,
             version
         ])?;
-        series(t, t.last_insert_rowid(), length)?;
+        let seq = t.last_insert_rowid();
+        series(t, seq, length)?;
+        evaluations(t, seq, run, length)?;
+    }
+    Ok(())
+}
+
+/// An evaluation with the layers' norms at its step for each of the ten epochs, as the embedded model's runs have them.
+fn evaluations(t: &Transaction, seq: i64, run: u64, length: u64) -> Result<(), StoreError> {
+    for epoch in 1..=10 {
+        let step = (length * epoch / 10).max(1);
+        let score = 0.6 + 0.01 * epoch as f64 + 1e-5 * (run % 97) as f64;
+        let scores = vec![("accuracy".to_string(), score)];
+        let e =
+            Evaluation { step, epoch: epoch as f64, loss: 0.7 - 0.02 * epoch as f64, scores, rows: 250, seconds: 0.5 };
+        super::write::evaluation(t, seq, &e)?;
+        if epoch % 5 > 0 {
+            continue;
+        }
+        let norm = |layer: u32, target: &str| LayerNorm {
+            layer,
+            target: target.into(),
+            lambda: 1.0 - 0.01 * f64::from(layer),
+            w0_fro: 10.0,
+            w0_l1: 900.0,
+            delta_fro: 0.1 * epoch as f64,
+            spectrum: (1..=8).map(|i| epoch as f64 / f64::from(i)).collect(),
+        };
+        let rows: Vec<LayerNorm> = (0..6).flat_map(|l| [norm(l, "query"), norm(l, "value")]).collect();
+        super::write::norms(t, seq, step, &rows)?;
     }
     Ok(())
 }

@@ -190,7 +190,7 @@ fn device(t: &Transaction, run: i64, step: u64, seconds: f64, f: &DeviceFigures)
     Ok(())
 }
 
-fn evaluation(t: &Transaction, run: i64, e: &Evaluation) -> Result<(), StoreError> {
+pub(super) fn evaluation(t: &Transaction, run: i64, e: &Evaluation) -> Result<(), StoreError> {
     t.prepare_cached(
         "INSERT OR REPLACE INTO evaluations (run, step, epoch, loss, rows, seconds) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?
@@ -204,7 +204,7 @@ fn evaluation(t: &Transaction, run: i64, e: &Evaluation) -> Result<(), StoreErro
     summarise_scores(t, run)
 }
 
-fn norms(t: &Transaction, run: i64, step: u64, rows: &[LayerNorm]) -> Result<(), StoreError> {
+pub(super) fn norms(t: &Transaction, run: i64, step: u64, rows: &[LayerNorm]) -> Result<(), StoreError> {
     for n in rows {
         let spectrum: Vec<u8> = n.spectrum.iter().flat_map(|v| v.to_le_bytes()).collect();
         t.prepare_cached(

@@ -5,6 +5,7 @@ mod lines;
 
 pub use lines::{symbol, value};
 
+use super::action::Action;
 use super::theme::Theme;
 use crate::figure::{Figure, Mark, Panel};
 use ratatui::buffer::Buffer;
@@ -27,6 +28,41 @@ pub struct Lens {
     pub band: Option<(f64, f64)>,
     /// The names stand elsewhere.
     pub unnamed: bool,
+}
+
+impl Cursor {
+    /// Moves over the heatmaps of `figure`; at the end of a panel it goes on into the neighbouring one.
+    pub fn step(&mut self, action: Action, figure: &Figure) {
+        let (rows, columns) = shape(figure, self.panel);
+        let across = figure.columns.max(1);
+        match action {
+            Action::Up if self.row > 0 => self.row -= 1,
+            Action::Up if self.panel >= across => {
+                self.panel -= across;
+                self.row = shape(figure, self.panel).0.saturating_sub(1);
+            }
+            Action::Down if self.row + 1 < rows => self.row += 1,
+            Action::Down if self.panel + across < figure.panels.len() => {
+                (self.panel, self.row) = (self.panel + across, 0)
+            }
+            Action::Left if self.column > 0 => self.column -= 1,
+            Action::Left if !self.panel.is_multiple_of(across) => {
+                self.panel -= 1;
+                self.column = shape(figure, self.panel).1.saturating_sub(1);
+            }
+            Action::Right if self.column + 1 < columns => self.column += 1,
+            Action::Right if !(self.panel + 1).is_multiple_of(across) && self.panel + 1 < figure.panels.len() => {
+                (self.panel, self.column) = (self.panel + 1, 0);
+            }
+            Action::Top => self.row = 0,
+            Action::Bottom => self.row = rows.saturating_sub(1),
+            _ => {}
+        }
+        // A neighbour above or below may be narrower.
+        let (rows, columns) = shape(figure, self.panel);
+        self.row = self.row.min(rows.saturating_sub(1));
+        self.column = self.column.min(columns.saturating_sub(1));
+    }
 }
 
 /// Draws every panel of `figure` in its grid; a shared colour scale stands in the last line.

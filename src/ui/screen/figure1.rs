@@ -3,6 +3,7 @@
 use super::{Effect, Kind, Scene, Screen};
 use crate::chart::{self, ChartOptions, Norm, Pick, Subject};
 use crate::figure::{Figure, Range};
+use crate::record::RunNorms;
 use crate::ui::action::Action;
 use crate::ui::plot::{self, Cursor};
 use crate::view::{Interest, Request, View};
@@ -10,6 +11,9 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
 use ratatui::widgets::{Paragraph, Wrap};
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
 
 /// Most rows of the caption.
 const MOST_ROWS: u16 = 2;
@@ -17,18 +21,39 @@ const MOST_ROWS: u16 = 2;
 pub struct Figure1Screen {
     options: ChartOptions,
     cursor: Cursor,
+    made: RefCell<Option<Made>>,
+}
+
+/// The figure as it was last made, and what of: of ten thousand runs it is not made anew for each key.
+struct Made {
+    norms: Arc<Vec<Arc<RunNorms>>>,
+    options: ChartOptions,
+    figure: Rc<Result<Figure, String>>,
 }
 
 impl Default for Figure1Screen {
     fn default() -> Self {
-        Self { options: ChartOptions::default(), cursor: Cursor { panel: 0, row: 0, column: 0 } }
+        Self {
+            options: ChartOptions::default(),
+            cursor: Cursor { panel: 0, row: 0, column: 0 },
+            made: RefCell::new(None),
+        }
     }
 }
 
 impl Figure1Screen {
-    fn figure(&self, view: &View) -> Result<Figure, String> {
-        let chart = chart::find("figure1").ok_or("no chart")?;
-        chart.figure(&Subject::Norms(&view.figure1), &self.options).map_err(|e| e.to_string())
+    fn figure(&self, view: &View) -> Rc<Result<Figure, String>> {
+        let mut made = self.made.borrow_mut();
+        if let Some(made) = made.as_ref().filter(|m| Arc::ptr_eq(&m.norms, &view.figure1) && m.options == self.options)
+        {
+            return made.figure.clone();
+        }
+        let figure = chart::find("figure1")
+            .ok_or("no chart".to_string())
+            .and_then(|chart| chart.figure(&Subject::Norms(&view.figure1), &self.options).map_err(|e| e.to_string()));
+        let figure = Rc::new(figure);
+        *made = Some(Made { norms: view.figure1.clone(), options: self.options.clone(), figure: figure.clone() });
+        figure
     }
 
     /// Mean of all, then each target that some run adapts.
@@ -42,27 +67,6 @@ impl Figure1Screen {
             Some(now) => names.iter().position(|n| n == now).map_or(names.len(), |i| i + 1),
         };
         names.get(next).map(|n| (*n).to_string())
-    }
-
-    fn move_cursor(&mut self, action: Action, figure: &Figure) {
-        let (rows, columns) = plot::shape(figure, self.cursor.panel);
-        let across = figure.columns.max(1);
-        let c = &mut self.cursor;
-        match action {
-            Action::Up if c.row > 0 => c.row -= 1,
-            Action::Up if c.panel >= across => (c.panel, c.row) = (c.panel - across, rows.saturating_sub(1)),
-            Action::Down if c.row + 1 < rows => c.row += 1,
-            Action::Down if c.panel + across < figure.panels.len() => (c.panel, c.row) = (c.panel + across, 0),
-            Action::Left if c.column > 0 => c.column -= 1,
-            Action::Left if !c.panel.is_multiple_of(across) => {
-                (c.panel, c.column) = (c.panel - 1, columns.saturating_sub(1))
-            }
-            Action::Right if c.column + 1 < columns => c.column += 1,
-            Action::Right if !(c.panel + 1).is_multiple_of(across) => (c.panel, c.column) = (c.panel + 1, 0),
-            Action::Top => c.row = 0,
-            Action::Bottom => c.row = rows.saturating_sub(1),
-            _ => {}
-        }
     }
 
     fn reading(&self, figure: &Figure) -> String {
@@ -120,17 +124,17 @@ impl Screen for Figure1Screen {
                 Effect::None
             }
             Action::Back => Effect::Go(Kind::Runs),
-            Action::Copy => match self.figure(scene.view).map(|figure| plot::value_at(&figure, self.cursor)) {
+            Action::Copy => match self.figure(scene.view).as_ref().map(|figure| plot::value_at(figure, self.cursor)) {
                 Ok(Some(value)) => Effect::Copy(value.to_string()),
                 _ => Effect::Say("there is no value under the cursor: h j k l move it".into()),
             },
-            Action::Export => match self.figure(scene.view) {
-                Ok(figure) => Effect::Ask(Request::Export { file_stem: "figure1".into(), figure }),
-                Err(text) => Effect::Say(text),
+            Action::Export => match self.figure(scene.view).as_ref() {
+                Ok(figure) => Effect::Ask(Request::Export { file_stem: "figure1".into(), figure: figure.clone() }),
+                Err(text) => Effect::Say(text.clone()),
             },
             _ => {
-                if let Ok(figure) = self.figure(scene.view) {
-                    self.move_cursor(action, &figure);
+                if let Ok(figure) = self.figure(scene.view).as_ref() {
+                    self.cursor.step(action, figure);
                 }
                 Effect::None
             }
@@ -138,14 +142,14 @@ impl Screen for Figure1Screen {
     }
 
     fn draw(&self, frame: &mut Frame, area: Rect, scene: &Scene) {
-        match self.figure(scene.view) {
+        match self.figure(scene.view).as_ref() {
             Ok(figure) => {
                 let caption = textwrap::wrap(&figure.caption, usize::from(area.width.max(8)));
                 let rows = (caption.len() as u16).clamp(1, MOST_ROWS);
                 let [head, body, foot] =
                     Layout::vertical([Constraint::Length(1), Constraint::Min(0), Constraint::Length(rows)]).areas(area);
-                frame.render_widget(Line::styled(self.reading(&figure), scene.theme.focused()), head);
-                plot::draw(&figure, Some(self.cursor), body, frame.buffer_mut(), scene.theme);
+                frame.render_widget(Line::styled(self.reading(figure), scene.theme.focused()), head);
+                plot::draw(figure, Some(self.cursor), body, frame.buffer_mut(), scene.theme);
                 let lines: Vec<Line> =
                     caption.into_iter().map(|row| Line::styled(row.into_owned(), scene.theme.faint())).collect();
                 frame.render_widget(Paragraph::new(lines), foot);
