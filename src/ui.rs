@@ -3,6 +3,7 @@
 
 mod action;
 mod clicks;
+mod edit;
 mod filter;
 mod finish;
 mod keymap;
@@ -30,6 +31,7 @@ use palette::{Answer, Palette};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
 use screen::{Effect, Kind, Scene, Screen};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -179,7 +181,10 @@ impl<'a> Ui<'a> {
         let view = self.port.view();
         if !Arc::ptr_eq(&view, &self.view) {
             self.view = view;
-            self.marked.retain(|id| self.view.run(id).is_some());
+            if !self.marked.is_empty() {
+                let known: HashSet<&RunId> = self.view.runs.iter().map(|r| &r.id).collect();
+                self.marked.retain(|id| known.contains(id));
+            }
             self.dirty = true;
         }
         for message in self.port.messages() {
@@ -347,7 +352,7 @@ impl<'a> Ui<'a> {
             }
             Action::Screen(digit) => {
                 let there = self.open.as_ref().is_some_and(|id| self.view.run(id).is_some());
-                if digit == '2' && !there {
+                if matches!(digit, '2' | '7') && !there {
                     self.show(self.selected.clone());
                 }
                 let index = self.screens.iter().position(|s| s.digit() == digit);
@@ -394,6 +399,14 @@ impl<'a> Ui<'a> {
                 None => self.marked.push(id),
             },
             Effect::Ask(request) => self.port.ask(request),
+            Effect::Filter(text) => {
+                self.screens.iter_mut().for_each(|s| s.filter(&text));
+                self.go(Kind::Runs);
+            }
+            Effect::Fill(spec) => {
+                self.screens.iter_mut().for_each(|s| s.fill(&spec));
+                self.go(Kind::Launch);
+            }
             Effect::Confirm { question, request } => self.overlay = Overlay::Confirm { question, request },
             Effect::Say(text) => self.say(Message::notice(text)),
             Effect::Copy(text) => {
@@ -499,6 +512,10 @@ pub struct Timings {
     pub keys: Vec<Duration>,
 }
 
+/// What is typed while it is measured: every screen, its sorting, filtering, marking, panes, scrubbing and choices.
+const KEYS_MEASURED: &str =
+    "jjGgsSsss  \x1b/task:cola\rjG\x1bjjj2\t\t\tjl[]SX+<=3jl+-Xt4jlltmbbbR5jljk7jjl[]0jk6\t\tx\x1b1jjG??";
+
 /// Measures the screens on `port`; `start` is when the program began.
 pub fn measure(port: &dyn Port, choices: &Choices, start: Instant) -> Result<Timings, UiError> {
     use crossterm::event::{KeyCode, KeyModifiers};
@@ -510,9 +527,15 @@ pub fn measure(port: &dyn Port, choices: &Choices, start: Instant) -> Result<Tim
     terminal.draw(|frame| ui.draw(frame)).map_err(failed)?;
     let first_frame = start.elapsed();
     let mut keys = Vec::new();
-    for code in ['j', 'j', 'G', 'g', 's', 'S', '2', '4', '1', '?', '?'].into_iter().cycle().take(220) {
+    for code in KEYS_MEASURED.chars().cycle().take(4 * KEYS_MEASURED.len()) {
+        let code = match code {
+            '\t' => KeyCode::Tab,
+            '\x1b' => KeyCode::Esc,
+            '\r' => KeyCode::Enter,
+            character => KeyCode::Char(character),
+        };
         let pressed = Instant::now();
-        ui.event(&Event::Key(KeyEvent::new(KeyCode::Char(code), KeyModifiers::NONE)));
+        ui.event(&Event::Key(KeyEvent::new(code, KeyModifiers::NONE)));
         ui.refresh();
         terminal.draw(|frame| ui.draw(frame)).map_err(failed)?;
         keys.push(pressed.elapsed());

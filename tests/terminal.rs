@@ -20,6 +20,8 @@ struct Terminal {
     raw: Arc<Mutex<Vec<u8>>>,
     master: Box<dyn MasterPty + Send>,
     closing: Arc<AtomicBool>,
+    /// Nobody reads what the program writes, as after ctrl-s.
+    held: Arc<AtomicBool>,
 }
 
 fn cells(count: u16) -> NonZeroU16 {
@@ -48,6 +50,8 @@ impl Terminal {
         let (to_screen, to_raw) = (screen.clone(), raw.clone());
         let closing = Arc::new(AtomicBool::new(false));
         let closed = closing.clone();
+        let held = Arc::new(AtomicBool::new(false));
+        let holding = held.clone();
         std::thread::spawn(move || {
             let mut bytes = [0; 4096];
             while let Ok(n) = output.read(&mut bytes) {
@@ -56,10 +60,13 @@ impl Terminal {
                 }
                 to_screen.lock().expect("screen").process(&bytes[..n]);
                 to_raw.lock().expect("raw").extend_from_slice(&bytes[..n]);
+                while holding.load(Ordering::SeqCst) && !closed.load(Ordering::SeqCst) {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
             }
         });
         let keys = pty.master.take_writer().expect("input");
-        Self { child, keys, screen, raw, master: pty.master, closing }
+        Self { child, keys, screen, raw, master: pty.master, closing, held }
     }
 
     fn press(&mut self, keys: &str) {
@@ -118,7 +125,9 @@ fn from_first_start_to_export_and_restart() {
     terminal.press("\r");
     terminal.wait_for_text("16 runs are queued");
     terminal.wait_for_text("▶");
-    terminal.press("\r");
+    terminal.press(" ");
+    terminal.wait_for_text("●");
+    terminal.press("g\r");
     terminal.wait_for_text("sst-2-symlora-s0");
     // The loss moves while one watches.
     terminal.wait_for("step 3", |s| (3..320).any(|n| s.contains(&format!("step {n}/320"))));
@@ -131,11 +140,15 @@ fn from_first_start_to_export_and_restart() {
     terminal.wait_for_text("SymLoRA: difference");
     terminal.press("e");
     terminal.wait_for_text("figure1.png");
+    terminal.press("5");
+    terminal.wait_for_text("Table 1: scores");
+    terminal.press("7");
+    terminal.wait_for_text("effective rank");
     terminal.press("?");
     terminal.wait_for_text("Keys");
     terminal.press("x");
     terminal.press("q");
-    terminal.wait_for_text("is active");
+    terminal.wait_for_text("active; quitting saves");
     terminal.press("s");
     assert_eq!(terminal.ended(), 0);
     let exports: Vec<_> = std::fs::read_dir(folder.path().join("exports")).expect("exports").collect();
@@ -153,6 +166,43 @@ fn from_first_start_to_export_and_restart() {
     again.wait_for("refusal or deletion", |s| s.contains("is deleted") || s.contains("stop it before"));
     again.press("qs");
     assert_eq!(again.ended(), 0);
+}
+
+/// Steps of all runs together, as another process reads them.
+fn steps_of(runs: &Path) -> u64 {
+    let list = std::process::Command::new(env!("CARGO_BIN_EXE_eigenscope"))
+        .args(["runs", "list", "--json", "--runs", runs.to_str().expect("a path")])
+        .output()
+        .expect("ran");
+    let list: serde_json::Value = serde_json::from_slice(&list.stdout).expect("JSON");
+    list.as_array().expect("runs").iter().filter_map(|r| r["steps"].as_u64()).sum()
+}
+
+#[test]
+fn a_stopped_terminal_delays_no_training() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut terminal = Terminal::start(folder.path(), 200, 60);
+    terminal.wait_for_text("No runs yet");
+    terminal.press("\r");
+    terminal.wait_for_text("▶");
+    terminal.held.store(true, Ordering::SeqCst);
+    // More than any buffer of a pseudo-terminal holds: the program's write waits from here on.
+    for _ in 0..30 {
+        terminal.press("21");
+        std::thread::sleep(Duration::from_millis(40));
+    }
+    let (start, before, seen) = (Instant::now(), steps_of(folder.path()), terminal.raw.lock().expect("raw").len());
+    while steps_of(folder.path()) < before + 200 {
+        assert!(start.elapsed() < PATIENCE, "training waits for the terminal");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert!(terminal.raw.lock().expect("raw").len() - seen <= 4096, "the terminal was not stopped");
+    terminal.held.store(false, Ordering::SeqCst);
+    terminal.press("?");
+    terminal.wait_for_text("Keys");
+    assert!(terminal.raw.lock().expect("raw").len() - seen > 4096, "nothing was waiting to be written");
+    terminal.press("xqs");
+    assert_eq!(terminal.ended(), 0);
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 #[path = "ui/curves.rs"]
 mod curves;
+#[path = "ui/forms.rs"]
+mod forms;
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use eigenscope::event::{Control, DeviceFigures, Evaluation, LayerNorm, Level, RunFacts, RunId, Status};
@@ -97,7 +99,7 @@ fn norms(layers: u32) -> Vec<LayerNorm> {
         w0_fro: 10.0 + f64::from(layer),
         w0_l1: 900.0,
         delta_fro: 0.5 * f64::from(layer + 1),
-        spectrum: vec![0.5; 8],
+        spectrum: (0..8).map(|i| 0.9f64.powi(i) * f64::from(1 - i % 2 * 2) / (1.0 + f64::from(layer))).collect(),
     };
     (0..layers).flat_map(|l| [of(l, "query"), of(l, "value")]).collect()
 }
@@ -160,15 +162,17 @@ fn view() -> View {
         })
     });
     let figure1 = [("sst-2", "symlora"), ("sst-2", "lora"), ("rte", "symlora")]
-        .map(|(task, method)| RunNorms {
-            id: RunId("r0001".into()),
-            task: task.into(),
-            method: method.into(),
-            seed: 0,
-            best: Some(0.7),
-            step: 20,
-            norms: norms(6),
-            at_best: Some(AtBest { evaluated: 20, step: 20, norms: norms(6) }),
+        .map(|(task, method)| {
+            Arc::new(RunNorms {
+                id: RunId("r0001".into()),
+                task: task.into(),
+                method: method.into(),
+                seed: 0,
+                best: Some(0.7),
+                step: 20,
+                norms: norms(6),
+                at_best: Some(AtBest { evaluated: 20, step: 20, norms: norms(6) }),
+            })
         })
         .to_vec();
     View {
@@ -220,12 +224,18 @@ fn key(text: &str) -> Event {
         "space" => (KeyCode::Char(' '), KeyModifiers::NONE),
         "tab" => (KeyCode::Tab, KeyModifiers::NONE),
         "backspace" => (KeyCode::Backspace, KeyModifiers::NONE),
-        "ctrl-u" => (KeyCode::Char('u'), KeyModifiers::CONTROL),
-        "ctrl-c" => (KeyCode::Char('c'), KeyModifiers::CONTROL),
-        "ctrl-k" => (KeyCode::Char('k'), KeyModifiers::CONTROL),
-        "ctrl-z" => (KeyCode::Char('z'), KeyModifiers::CONTROL),
         "f1" => (KeyCode::F(1), KeyModifiers::NONE),
         "shift-down" => (KeyCode::Down, KeyModifiers::SHIFT),
+        "left" => (KeyCode::Left, KeyModifiers::NONE),
+        "home" => (KeyCode::Home, KeyModifiers::NONE),
+        held if held.len() > 5 && held.starts_with("ctrl-") => {
+            let code = match &held[5..] {
+                "down" => KeyCode::Down,
+                one => KeyCode::Char(one.chars().next().expect("a key")),
+            };
+            (code, KeyModifiers::CONTROL)
+        }
+        "alt-b" => (KeyCode::Char('b'), KeyModifiers::ALT),
         one => (KeyCode::Char(one.chars().next().expect("a key")), KeyModifiers::NONE),
     };
     Event::Key(KeyEvent::new(code, modifiers))
@@ -271,7 +281,9 @@ const SCREENS: &[(&str, &[&str])] = &[
     ("differences", &["space", "j", "j", "space", "c", "backtab"]),
     ("compare_nothing", &["3"]),
     ("figure1", &["4"]),
+    ("table1", &["5", "j", "j"]),
     ("launch", &["6"]),
+    ("spectra", &["7", "j", "l"]),
     ("queue", &["0"]),
     ("palette", &[":", "s", "t", "o", "p"]),
     ("help", &["?"]),

@@ -79,7 +79,7 @@ impl Chart for Spectrum {
             columns,
             panels,
             scale: Some(scale),
-            caption: format!("{}; spectra without α/r; entropy of v²/Σv²", caption(run)),
+            caption: format!("{}; spectra without α/r; entropy of v²/Σv²", caption(&[run])),
         })
     }
 }

@@ -296,6 +296,7 @@ mod tests {
             best: Some(best),
             best_epoch: None,
             lambda: None,
+            position: 0,
         }
     }
 

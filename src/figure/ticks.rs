@@ -56,7 +56,7 @@ fn decades(low: f64, high: f64, most: usize) -> Vec<(f64, String)> {
 }
 
 /// How the numbers of one heatmap are written: all with the decimals that its largest value needs for three digits, so
-/// that they can be compared down a column.
+/// that they can be compared down a column; counts have none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Digits {
     Fixed(usize),
@@ -65,9 +65,10 @@ pub enum Digits {
 
 impl Digits {
     pub fn of(values: impl IntoIterator<Item = f64>) -> Self {
-        let largest = values.into_iter().filter(|v| v.is_finite()).fold(0.0f64, |m, v| m.max(v.abs()));
+        let finite = values.into_iter().filter(|v| v.is_finite());
+        let (largest, whole) = finite.fold((0.0f64, true), |(m, whole), v| (m.max(v.abs()), whole && v.fract() == 0.0));
         match largest {
-            0.0 => Self::Fixed(0),
+            v if whole && v < 1e5 => Self::Fixed(0),
             v if (1e-3..1e5).contains(&v) => Self::Fixed(decimals(v)),
             _ => Self::Scientific,
         }

@@ -106,7 +106,7 @@ fn parts_words(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ui::Colours;
+    use crate::ui::{Colours, theme::Scheme};
 
     fn press(line: &mut LineEdit, code: KeyCode, modifiers: KeyModifiers) {
         assert!(line.key(KeyEvent::new(code, modifiers)));
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn the_cursor_stays_in_sight() {
-        let theme = Theme { colours: Colours::None };
+        let theme = Theme::new(Colours::None, Scheme::Mono);
         let line = LineEdit::new("abcdefghij");
         let shown: String = line.line(5, &theme).spans.iter().map(|s| s.content.to_string()).collect();
         assert_eq!(shown, "ghij ");

@@ -5,14 +5,17 @@ mod compare;
 mod curves;
 mod figure1;
 mod launch;
+mod layers;
 mod queue;
 mod run;
 mod runs;
+mod table1;
 
 use super::Choices;
 use super::action::Action;
 use super::theme::Theme;
 use crate::event::RunId;
+use crate::spec::RunSpec;
 use crate::view::{Interest, Message, Request, View};
 use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::Frame;
@@ -25,7 +28,9 @@ pub enum Kind {
     Run,
     Compare,
     Figure1,
+    Table1,
     Launch,
+    Layers,
     Queue,
 }
 
@@ -38,6 +43,10 @@ pub enum Effect {
     /// Mark the run, or unmark it where it is marked.
     Mark(RunId),
     Ask(Request),
+    /// Show the table of runs with this filter.
+    Filter(String),
+    /// Show the launch form filled in, to be changed and launched.
+    Fill(Box<RunSpec>),
     /// Ask the person first.
     Confirm {
         question: String,
@@ -84,6 +93,12 @@ pub trait Screen {
     /// Pasted text, where something is being typed.
     fn pasted(&mut self, _: &str) {}
 
+    /// Shows what a filter lets through.
+    fn filter(&mut self, _: &str) {}
+
+    /// Takes over the settings of a run that is to be launched.
+    fn fill(&mut self, _: &RunSpec) {}
+
     /// The program's answer to a launch that this screen asked for.
     fn answered(&mut self, _: &Message) {}
 }
@@ -95,7 +110,9 @@ pub fn all(choices: &Choices) -> Vec<Box<dyn Screen>> {
         Box::new(run::RunScreen::default()),
         Box::new(compare::CompareScreen::default()),
         Box::new(figure1::Figure1Screen::default()),
+        Box::new(table1::Table1Screen::default()),
         Box::new(launch::LaunchScreen::new(choices.clone())),
+        Box::new(layers::LayersScreen::default()),
         Box::new(queue::QueueScreen::default()),
     ]
 }

@@ -124,10 +124,12 @@ impl Screen for Figure1Screen {
                 Effect::None
             }
             Action::Back => Effect::Go(Kind::Runs),
-            Action::Copy => match self.figure(scene.view).as_ref().map(|figure| plot::value_at(figure, self.cursor)) {
-                Ok(Some(value)) => Effect::Copy(value.to_string()),
-                _ => Effect::Say("there is no value under the cursor: h j k l move it".into()),
-            },
+            Action::Copy => {
+                match self.figure(scene.view).as_ref().as_ref().map(|figure| plot::value_at(figure, self.cursor)) {
+                    Ok(Some(value)) => Effect::Copy(value.to_string()),
+                    _ => Effect::Say("there is no value under the cursor: h j k l move it".into()),
+                }
+            }
             Action::Export => match self.figure(scene.view).as_ref() {
                 Ok(figure) => Effect::Ask(Request::Export { file_stem: "figure1".into(), figure: figure.clone() }),
                 Err(text) => Effect::Say(text.clone()),

@@ -1,12 +1,15 @@
 //! The launch form: every field of a spec, checked while it is typed; a list in a field makes a grid of runs.
 
+mod estimate;
+
 use super::{Effect, Kind, Scene, Screen};
 use crate::spec::{FIELDS, Field, Kind as FieldKind, RunSpec, SpecError, SweepSpec, preset};
 use crate::ui::Choices;
 use crate::ui::action::Action;
 use crate::ui::clicks::is_click;
+use crate::ui::edit::LineEdit;
 use crate::ui::text::harmless;
-use crate::view::{About, AdapterSize, Interest, MemoryNeed, Message, Request};
+use crate::view::{About, Interest, Message, Request, View};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -16,9 +19,12 @@ use ratatui::widgets::{Block, Paragraph, Wrap};
 pub struct LaunchScreen {
     choices: Choices,
     /// Text of each field, in the order of [`FIELDS`].
-    texts: Vec<String>,
+    texts: Vec<LineEdit>,
     field: usize,
     preset: usize,
+    /// What was typed before launches of the past were recalled, and how far back the form is in them.
+    draft: Option<Vec<LineEdit>>,
+    past: usize,
     /// What the program said no to, until the form is changed.
     refusal: Option<Refusal>,
     /// Asked to launch, not answered yet: a second enter must not launch the same runs twice.
@@ -51,22 +57,34 @@ const WEIGHING: [&str; 11] = [
 ];
 /// Most combinations of them whose sizes or memory are asked for.
 const MOST_SIZES: usize = 64;
-/// Where words of a field end.
-const BREAKS: [char; 4] = [',', '/', ' ', '+'];
+/// Most launches of the past that are recalled.
+const MOST_PAST: usize = 200;
+/// Screen from which on the launch stands beside the form as TOML, and columns for it.
+const WIDE: u16 = 120;
+const TOML: u16 = 46;
 
 impl LaunchScreen {
     pub fn new(choices: Choices) -> Self {
         let texts = texts(&RunSpec::default());
-        Self { choices, texts, field: 0, preset: 0, refusal: None, waiting: false }
+        Self { choices, texts, field: 0, preset: 0, draft: None, past: 0, refusal: None, waiting: false }
     }
 
-    /// The combinations of the fields that `wanted` chooses, the others as they are by default.
-    fn combined(&self, wanted: impl Fn(&Field) -> bool) -> Result<Vec<RunSpec>, SpecError> {
+    fn text(&self, field: usize) -> String {
+        self.texts[field].text()
+    }
+
+    /// The fields that `wanted` chooses.
+    fn chosen(&self, wanted: impl Fn(&Field) -> bool) -> Result<SweepSpec, SpecError> {
         let mut sweep = SweepSpec::default();
         for (field, text) in FIELDS.iter().zip(&self.texts).filter(|(f, _)| wanted(f)) {
-            sweep.set(field.name, values(text))?;
+            sweep.set(field.name, values(&text.text()))?;
         }
-        sweep.runs()
+        Ok(sweep)
+    }
+
+    /// Their combinations, the other fields as they are by default.
+    fn combined(&self, wanted: impl Fn(&Field) -> bool) -> Result<Vec<RunSpec>, SpecError> {
+        self.chosen(wanted)?.runs()
     }
 
     /// A spec for each combination of the fields `names`, if they are not too many.
@@ -100,6 +118,85 @@ impl LaunchScreen {
         self.refusal = None;
     }
 
+    /// Takes over the settings of `spec`. A run that differs from its model has a name of its own.
+    fn take(&mut self, spec: &RunSpec) {
+        self.texts = texts(&RunSpec { name: String::new(), ..spec.clone() });
+        self.changed();
+    }
+
+    /// Fills in an older or newer launch of the past; after the newest comes what was typed.
+    fn recall(&mut self, older: bool, view: &View) -> Effect {
+        let wanted = if older { self.past + 1 } else { self.past.saturating_sub(1) };
+        if wanted == 0 {
+            if let Some(draft) = self.draft.take() {
+                self.texts = draft;
+                self.changed();
+            }
+            self.past = 0;
+            return Effect::None;
+        }
+        // Runs that differ in their seed alone are one launch.
+        let same = |a: &RunSpec, b: &RunSpec| RunSpec { seed: b.seed, name: b.name.clone(), ..a.clone() } == *b;
+        let mut past: Vec<&std::sync::Arc<crate::record::RunSummary>> = Vec::new();
+        for run in &view.runs {
+            if past.len() >= wanted.min(MOST_PAST) {
+                break;
+            }
+            if !past.iter().any(|p| same(&p.spec, &run.spec)) {
+                past.push(run);
+            }
+        }
+        match past.get(wanted - 1) {
+            Some(run) => {
+                let text = format!("recalled {}: {}", run.id, harmless(&run.name));
+                self.draft.get_or_insert_with(|| self.texts.clone());
+                self.past = wanted;
+                self.take(&run.spec);
+                Effect::Say(text)
+            }
+            None if past.is_empty() => Effect::Say("nothing was launched yet".into()),
+            None => Effect::Say("there is no older launch; ctrl-down comes back".into()),
+        }
+    }
+
+    /// The launch as TOML, or what is wrong with it.
+    fn toml(&self) -> Result<String, SpecError> {
+        self.sweep()?;
+        self.chosen(|_| true)?.to_toml()
+    }
+
+    /// Name of its file, without the ending: the run's own, else what it is about.
+    fn file_stem(&self) -> String {
+        let of = |name: &str| FIELDS.iter().position(|f| f.name == name).map_or(String::new(), |i| self.text(i));
+        let name = of("name");
+        let stem = if name.is_empty() { format!("{}-{}", of("task"), of("method")) } else { name };
+        stem.replace([',', ' '], "+").chars().take(60).collect()
+    }
+
+    fn save(&self) -> Effect {
+        match self.toml() {
+            Ok(text) => Effect::Ask(Request::SaveSpec { file_stem: self.file_stem(), text }),
+            Err(error) => Effect::Say(format!("not saved: {error}")),
+        }
+    }
+
+    /// Edits the field as a line that is typed.
+    fn edit(&mut self, code: KeyCode, modifiers: KeyModifiers) {
+        if self.texts[self.field].key(KeyEvent::new(code, modifiers)) {
+            self.changed();
+        }
+    }
+
+    /// What a field takes, beside its choices.
+    fn help(&self) -> String {
+        let field = &FIELDS[self.field];
+        let range = field.range();
+        let range = if range.is_empty() { range } else { format!(" · {range}") };
+        let default = field.get(&RunSpec::default());
+        let default = if default.is_empty() { default } else { format!(" · default {default}") };
+        format!("{}: {}{range}{default}", field.name, field.help)
+    }
+
     fn submit(&mut self) -> Effect {
         if self.waiting {
             return Effect::None;
@@ -126,8 +223,8 @@ impl LaunchScreen {
         match self.sweep() {
             Ok(specs) => {
                 let runs = if specs.len() == 1 { "1 run".into() } else { format!("{} runs", specs.len()) };
-                let sizes = sizes(&self.distinct(&SIZING), &scene.view.sizes);
-                let (memory, fits) = memory(&self.distinct(&WEIGHING), &scene.view.memory);
+                let sizes = estimate::sizes(&self.distinct(&SIZING), &scene.view.sizes);
+                let (memory, fits) = estimate::memory(&self.distinct(&WEIGHING), &scene.view.memory);
                 let style = if fits { theme.good() } else { theme.warning() };
                 (harmless(&format!("{runs}: enter launches{sizes}{memory}")), style)
             }
@@ -135,11 +232,15 @@ impl LaunchScreen {
         }
     }
 
-    /// Places of the form and of what is said under it.
-    fn split(&self, area: Rect, verdict: &str) -> [Rect; 2] {
+    /// Places of the form, of the launch as TOML beside it, and of what is said under them.
+    fn split(&self, area: Rect, verdict: &str) -> [Rect; 3] {
         // All of an error: what to do about it often stands at its end.
-        let rows = textwrap::wrap(verdict, usize::from(area.width.max(8))).len().clamp(1, 6) as u16;
-        Layout::vertical([Constraint::Min(3), Constraint::Length(rows + 2)]).areas(area)
+        let rows = |text: &str, most| textwrap::wrap(text, usize::from(area.width.max(8))).len().clamp(1, most) as u16;
+        let below = rows(verdict, 6) + rows(&self.help(), 2) + 1;
+        let [form, foot] = Layout::vertical([Constraint::Min(3), Constraint::Length(below)]).areas(area);
+        let beside = if area.width >= WIDE { TOML } else { 0 };
+        let [form, beside] = Layout::horizontal([Constraint::Min(0), Constraint::Length(beside)]).areas(form);
+        [form, beside, foot]
     }
 
     /// First field that a form of this size shows.
@@ -152,7 +253,7 @@ impl LaunchScreen {
         let mut spec = RunSpec::default();
         let field = &FIELDS[index];
         let check = |text: &String| field.set(&mut spec, text).and_then(|()| self.known(&spec));
-        values(&self.texts[index]).iter().map(check).collect::<Vec<_>>().into_iter().find_map(Result::err)
+        values(&self.text(index)).iter().map(check).collect::<Vec<_>>().into_iter().find_map(Result::err)
     }
 
     fn options(&self, field: &Field) -> Vec<&str> {
@@ -168,23 +269,24 @@ impl LaunchScreen {
     fn cycle(&mut self, forward: bool) {
         let options = self.options(&FIELDS[self.field]);
         if options.is_empty() {
-            return;
+            return self.edit(if forward { KeyCode::Right } else { KeyCode::Left }, KeyModifiers::NONE);
         }
         let n = options.len();
-        let now = options.iter().position(|o| *o == self.texts[self.field]);
+        let text = self.text(self.field);
+        let now = options.iter().position(|o| *o == text);
         let next = now.map_or(0, |i| if forward { (i + 1) % n } else { (i + n - 1) % n });
-        self.texts[self.field] = options[next].to_string();
+        self.texts[self.field] = LineEdit::new(options[next]);
         self.changed();
     }
 
     /// Fills the form in with the next preset and says so.
     fn apply_preset(&mut self) -> String {
         let next = (self.preset + 1) % PRESETS.len();
-        let of = |name: &str| FIELDS.iter().position(|f| f.name == name).map_or("", |i| self.texts[i].as_str());
+        let of = |name: &str| FIELDS.iter().position(|f| f.name == name).map_or(String::new(), |i| self.text(i));
         let (task, method, model) = (of("task"), of("method"), of("model"));
         let spec = match PRESETS[next] {
-            "paper" => preset::paper(task, method, model),
-            _ => preset::demo(&[task]).into_iter().find(|s| s.method == method),
+            "paper" => preset::paper(&task, &method, &model),
+            _ => preset::demo(&[&task]).into_iter().find(|s| s.method == method),
         };
         let Some(spec) = spec else {
             return format!("preset {} is for one task and one method at a time", PRESETS[next]);
@@ -196,55 +298,43 @@ impl LaunchScreen {
     }
 }
 
-fn texts(spec: &RunSpec) -> Vec<String> {
-    FIELDS.iter().map(|f| f.get(spec)).collect()
+impl LaunchScreen {
+    /// The launch as it is saved; of a short panel's fields those that differ from the default.
+    fn draw_toml(&self, frame: &mut Frame, area: Rect, scene: &Scene) {
+        let theme = scene.theme;
+        let title = format!(" {}.toml (ctrl-o saves) ", harmless(&self.file_stem()));
+        let block = Block::bordered().title(Span::styled(title, theme.title()));
+        let inner = block.inner(area);
+        frame.render_widget(block, area);
+        let Ok(text) = self.toml() else {
+            let text = "a field has an error: what it is stands below";
+            return frame.render_widget(Paragraph::new(text).style(theme.faint()).wrap(Wrap { trim: true }), inner);
+        };
+        let usual = SweepSpec::default().to_toml().unwrap_or_default();
+        let mut lines: Vec<Line> = Vec::new();
+        let cramped = text.lines().count() > usize::from(inner.height);
+        for (line, usual) in text.lines().zip(usual.lines()) {
+            let line = harmless(line);
+            match line == usual {
+                false => lines.push(Line::raw(line)),
+                true if !cramped => lines.push(Line::styled(line, theme.faint())),
+                true => {}
+            }
+        }
+        if cramped {
+            let rest = FIELDS.len() - lines.len();
+            lines.push(Line::styled(format!("# and {rest} fields by default"), theme.faint()));
+        }
+        frame.render_widget(Paragraph::new(lines), inner);
+    }
+}
+
+fn texts(spec: &RunSpec) -> Vec<LineEdit> {
+    FIELDS.iter().map(|f| LineEdit::new(&f.get(spec))).collect()
 }
 
 fn values(text: &str) -> Vec<String> {
     text.split(',').map(|v| v.trim().to_string()).collect()
-}
-
-/// Trained numbers and bytes of a run, or from the smallest to the largest of a grid; nothing where one cannot be told.
-fn sizes(wanted: &[RunSpec], known: &[AdapterSize]) -> String {
-    let found: Option<Vec<(u64, u64)>> = wanted
-        .iter()
-        .map(|w| known.iter().find(|k| k.of == *w).map(|k| (k.parameters, k.bytes.div_ceil(1024))))
-        .collect();
-    let found = found.unwrap_or_default();
-    match (found.iter().min(), found.iter().max()) {
-        (Some((n, kib)), Some(most)) if (*n, *kib) == *most => format!(" · {n} params, {kib} KiB a run"),
-        (Some((n, kib)), Some((most, most_kib))) => format!(" · {n} to {most} params, {kib} to {most_kib} KiB a run"),
-        _ => String::new(),
-    }
-}
-
-/// Memory of a run on each GPU, or from the smallest to the largest of a grid, and whether all fit their cards; nothing of a
-/// device where one cannot be told.
-fn memory(wanted: &[RunSpec], known: &[MemoryNeed]) -> (String, bool) {
-    let gib = |bytes: u64| format!("{:.1}", bytes as f64 / f64::from(1u32 << 30));
-    let mut devices: Vec<&str> = Vec::new();
-    for spec in wanted {
-        if !devices.contains(&spec.device.as_str()) {
-            devices.push(&spec.device);
-        }
-    }
-    let (mut text, mut fits) = (String::new(), true);
-    for device in devices {
-        let of = wanted.iter().filter(|w| w.device == device);
-        let needs: Option<Vec<&MemoryNeed>> = of.map(|w| known.iter().find(|k| k.of == *w)).collect();
-        let needs = needs.unwrap_or_default();
-        let bytes = || needs.iter().map(|n| n.bytes);
-        let (Some(least), Some(most)) = (bytes().min(), bytes().max()) else { continue };
-        let range = if gib(least) == gib(most) { gib(most) } else { format!("{} to {}", gib(least), gib(most)) };
-        match needs[0].card.filter(|card| most > *card) {
-            Some(card) => {
-                fits = false;
-                text += &format!(" · {range} GiB, more than the {} GiB of {device}", gib(card));
-            }
-            None => text += &format!(" · {range} GiB on {device}"),
-        }
-    }
-    (text, fits)
 }
 
 impl Screen for LaunchScreen {
@@ -270,7 +360,8 @@ impl Screen for LaunchScreen {
         }
     }
 
-    fn act(&mut self, action: Action, _: &Scene) -> Effect {
+    fn act(&mut self, action: Action, scene: &Scene) -> Effect {
+        const CTRL: KeyModifiers = KeyModifiers::CONTROL;
         match action {
             Action::Up => self.field = self.field.saturating_sub(1),
             Action::Down => self.field = (self.field + 1).min(FIELDS.len() - 1),
@@ -278,16 +369,15 @@ impl Screen for LaunchScreen {
             Action::Right => self.cycle(true),
             Action::Top => self.field = 0,
             Action::Bottom => self.field = FIELDS.len() - 1,
-            Action::Clear => {
-                self.texts[self.field].clear();
-                self.changed();
-            }
-            Action::CutWord => {
-                self.changed();
-                let text = &mut self.texts[self.field];
-                let cut = text.trim_end_matches(BREAKS).rfind(BREAKS).map_or(0, |i| i + 1);
-                text.truncate(cut);
-            }
+            Action::LineStart => self.edit(KeyCode::Char('a'), CTRL),
+            Action::LineEnd => self.edit(KeyCode::Char('e'), CTRL),
+            Action::WordLeft => self.edit(KeyCode::Left, CTRL),
+            Action::WordRight => self.edit(KeyCode::Right, CTRL),
+            Action::Clear => self.edit(KeyCode::Char('u'), CTRL),
+            Action::CutWord => self.edit(KeyCode::Char('w'), CTRL),
+            Action::Older => return self.recall(true, scene.view),
+            Action::Newer => return self.recall(false, scene.view),
+            Action::Save => return self.save(),
             Action::Preset => return Effect::Say(self.apply_preset()),
             Action::Submit => return self.submit(),
             Action::Back => return Effect::Go(Kind::Runs),
@@ -297,26 +387,31 @@ impl Screen for LaunchScreen {
     }
 
     fn typed(&mut self, key: KeyEvent) -> bool {
-        let control = key.modifiers.contains(KeyModifiers::CONTROL);
-        let text = &mut self.texts[self.field];
+        let plain = !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT);
         match key.code {
             KeyCode::Char('?') => return false,
-            KeyCode::Char(c) if !control => text.push(c),
-            KeyCode::Backspace => drop(text.pop()),
+            KeyCode::Char(_) | KeyCode::Backspace | KeyCode::Delete if plain => self.edit(key.code, key.modifiers),
             _ => return false,
         }
-        self.changed();
         true
     }
 
+    fn fill(&mut self, spec: &RunSpec) {
+        self.take(spec);
+        self.field = FIELDS.iter().position(|f| f.name == "lr").unwrap_or(0);
+    }
+
     fn pasted(&mut self, text: &str) {
-        self.texts[self.field].extend(text.chars().filter(|c| !c.is_control()));
+        self.texts[self.field].paste(text);
         self.changed();
     }
 
     fn mouse(&mut self, event: MouseEvent, area: Rect, scene: &Scene) -> Option<Effect> {
-        let [form, _] = self.split(area, &self.verdict(scene).0);
-        let line = event.row.checked_sub(form.y + 1).filter(|line| is_click(event) && *line + 2 < form.height)?;
+        let [form, ..] = self.split(area, &self.verdict(scene).0);
+        let line = event
+            .row
+            .checked_sub(form.y + 1)
+            .filter(|line| is_click(event) && event.column < form.right() && *line + 2 < form.height)?;
         self.field = (self.first(form) + usize::from(line)).min(FIELDS.len() - 1);
         Some(Effect::None)
     }
@@ -334,7 +429,10 @@ impl Screen for LaunchScreen {
     fn draw(&self, frame: &mut Frame, area: Rect, scene: &Scene) {
         let theme = scene.theme;
         let (verdict, style) = self.verdict(scene);
-        let [form, foot] = self.split(area, &verdict);
+        let [form, beside, foot] = self.split(area, &verdict);
+        if beside.width > 0 {
+            self.draw_toml(frame, beside, scene);
+        }
         let block =
             Block::bordered().title(Span::styled(" Launch: a comma-separated list makes a grid ", theme.title()));
         let inner = block.inner(form);
@@ -347,22 +445,23 @@ impl Screen for LaunchScreen {
             let fault = refused || self.fault(i).is_some();
             let mark = if here { "> " } else { "  " };
             let style = if here { theme.focused() } else { theme.faint() };
-            let cursor = if here { "▏" } else { "" };
-            let text = format!("{}{cursor}", harmless(&self.texts[i]));
             let options = self.options(&FIELDS[i]);
             let hint =
                 if here && !options.is_empty() { format!("   ←→ {}", options.join(" ")) } else { String::new() };
-            Line::from(vec![
-                Span::styled(format!("{mark}{:14}", FIELDS[i].name), style),
-                Span::styled(text, if fault { theme.error() } else { ratatui::style::Style::new() }),
-                Span::styled(hint, theme.faint()),
-            ])
+            let room = usize::from(inner.width).saturating_sub(16 + hint.chars().count());
+            let text = if here { self.texts[i].line(room, theme) } else { Line::raw(harmless(&self.text(i))) };
+            let text = if fault { text.patch_style(theme.error()) } else { text };
+            let mut line = Line::styled(format!("{mark}{:14}", FIELDS[i].name), style);
+            line = Line::from(line.spans.into_iter().map(|s| s.patch_style(style)).collect::<Vec<_>>());
+            line.spans.extend(text.spans.into_iter().map(|s| s.patch_style(text.style)));
+            line.push_span(Span::styled(hint, theme.faint()));
+            line
         };
         let lines: Vec<Line> = (first..FIELDS.len()).take(height).map(line).collect();
         frame.render_widget(Paragraph::new(lines), inner);
         let verdict = Line::styled(verdict, style);
-        let help = Line::styled(format!("{}: {}", FIELDS[self.field].name, FIELDS[self.field].help), theme.faint());
-        let keys = Line::styled("tab next field · ←→ choices · esc back", theme.faint());
+        let help = Line::styled(self.help(), theme.faint());
+        let keys = Line::styled("tab next field · ←→ choices · ctrl-r recall · ctrl-o save · esc back", theme.faint());
         frame.render_widget(Paragraph::new(vec![help, verdict, keys]).wrap(Wrap { trim: true }), foot);
     }
 }

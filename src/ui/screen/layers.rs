@@ -2,13 +2,12 @@
 
 use super::{Effect, Kind, Scene, Screen};
 use crate::chart::{self, ChartOptions, Subject};
-use crate::event::RunId;
 use crate::figure::{Figure, Range};
 use crate::record::RunDetail;
 use crate::ui::action::Action;
 use crate::ui::plot::{self, Cursor};
 use crate::ui::text::harmless;
-use crate::view::{Interest, Request, View};
+use crate::view::{Interest, Request};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
@@ -32,10 +31,11 @@ impl LayersScreen {
         chart.figure(&Subject::Run(detail), &ChartOptions::default()).map_err(|e| e.to_string())
     }
 
-    fn scrub(&mut self, detail: &RunDetail, later: bool) {
+    /// Goes to another record, so many on.
+    fn scrub(&mut self, detail: &RunDetail, by: isize) {
         let steps = &detail.norm_steps;
         let at = steps.iter().position(|s| *s == detail.norms_step).unwrap_or(steps.len().saturating_sub(1));
-        let next = if later { at + 1 } else { at.saturating_sub(1) };
+        let next = at.saturating_add_signed(by);
         // At the newest record it follows the run again.
         self.step = steps.get(next).copied().filter(|_| next + 1 < steps.len());
     }
@@ -70,8 +70,12 @@ impl Screen for LayersScreen {
         "Layers"
     }
 
-    fn interest(&self, _: &View, open: Option<&RunId>, width: u16) -> Interest {
-        Interest { open: open.cloned(), norms_step: self.step, width: width as usize, ..Interest::default() }
+    fn interest(&self, scene: &Scene, width: u16) -> Interest {
+        Interest { open: scene.open.cloned(), norms_step: self.step, width: width as usize, ..Interest::default() }
+    }
+
+    fn opened(&mut self) {
+        *self = Self::default();
     }
 
     fn act(&mut self, action: Action, scene: &Scene) -> Effect {
@@ -80,8 +84,15 @@ impl Screen for LayersScreen {
         }
         let Some(detail) = open(scene) else { return Effect::None };
         match action {
-            Action::EarlierStep => self.scrub(detail, false),
-            Action::LaterStep => self.scrub(detail, true),
+            Action::EarlierStep => self.scrub(detail, -1),
+            Action::LaterStep => self.scrub(detail, 1),
+            Action::MuchEarlierStep => self.scrub(detail, -10),
+            Action::MuchLaterStep => self.scrub(detail, 10),
+            Action::Copy => {
+                let value = self.figure(detail).ok().and_then(|figure| plot::value_at(&figure, self.cursor));
+                let none = || Effect::Say("there is no value under the cursor: h j k l move it".into());
+                return value.map_or_else(none, |value| Effect::Copy(value.to_string()));
+            }
             Action::Export => {
                 let file_stem = format!("{}-{}-spectrum", detail.summary.id, detail.summary.name);
                 return match self.figure(detail) {

@@ -18,6 +18,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Cell, Paragraph, Row, Table, TableState, Wrap};
+use std::cell::RefCell;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -33,6 +34,18 @@ pub struct RunsScreen {
     filter: String,
     typing: bool,
     clicks: Clicks,
+    order: RefCell<Option<Order>>,
+}
+
+/// The order of the rows as it was last made, and what of: ten thousand runs are not sorted anew for each key.
+struct Order {
+    watermark: i64,
+    runs: usize,
+    sort: usize,
+    reversed: bool,
+    filter: String,
+    /// Places in the view's runs.
+    rows: Vec<usize>,
 }
 
 /// A column: title, width, text, and order where the column can be sorted by.
@@ -129,13 +142,27 @@ pub(super) fn status_style(status: Status, theme: &Theme) -> Style {
 
 impl RunsScreen {
     fn rows<'a>(&self, view: &'a View) -> Vec<&'a Arc<RunSummary>> {
+        let mut order = self.order.borrow_mut();
+        let same = |o: &Order| {
+            (o.watermark, o.runs, o.sort, o.reversed) == (view.watermark, view.runs.len(), self.sort, self.reversed)
+                && o.filter == self.filter
+        };
+        let order = match order.take().filter(same) {
+            Some(known) => order.insert(known),
+            None => order.insert(self.ordered(view)),
+        };
+        order.rows.iter().map(|i| &view.runs[*i]).collect()
+    }
+
+    fn ordered(&self, view: &View) -> Order {
         let filter = Filter::parse(&self.filter);
-        let mut rows: Vec<&Arc<RunSummary>> = view.runs.iter().filter(|r| filter.holds(r)).collect();
-        rows.sort_by(|a, b| (COLUMNS[self.sort].order)(a, b));
+        let mut rows: Vec<usize> = (0..view.runs.len()).filter(|i| filter.holds(&view.runs[*i])).collect();
+        rows.sort_by(|a, b| (COLUMNS[self.sort].order)(&view.runs[*a], &view.runs[*b]));
         if self.reversed {
             rows.reverse();
         }
-        rows
+        let (watermark, runs, sort, reversed) = (view.watermark, view.runs.len(), self.sort, self.reversed);
+        Order { watermark, runs, sort, reversed, filter: self.filter.clone(), rows }
     }
 
     /// Row of the selection: where its run is deleted, the run that took its row.
@@ -288,6 +315,11 @@ impl Screen for RunsScreen {
             _ => return false,
         }
         true
+    }
+
+    fn filter(&mut self, text: &str) {
+        self.filter = text.into();
+        self.typing = false;
     }
 
     fn pasted(&mut self, text: &str) {

@@ -3,7 +3,6 @@
 use super::{Effect, Kind, Scene, Screen};
 use crate::adapter;
 use crate::chart::table1::{Cell, Row, Seeds, Source, Table1};
-use crate::event::RunId;
 use crate::spec::{RunSpec, preset};
 use crate::ui::action::Action;
 use crate::ui::text::harmless;
@@ -116,8 +115,8 @@ impl Screen for Table1Screen {
         "Table 1"
     }
 
-    fn interest(&self, _: &View, open: Option<&RunId>, width: u16) -> Interest {
-        Interest { open: open.cloned(), width: width as usize, ..Interest::default() }
+    fn interest(&self, scene: &Scene, width: u16) -> Interest {
+        Interest { open: scene.open.cloned(), width: width as usize, ..Interest::default() }
     }
 
     fn act(&mut self, action: Action, scene: &Scene) -> Effect {
@@ -147,6 +146,11 @@ impl Screen for Table1Screen {
                     Some(_) => Effect::Filter(format!("task:{} method:{}", row.task, cell.method)),
                     None => Effect::Fill(Box::new(self.missing(&table, row.task, cell.method))),
                 };
+            }
+            Action::Copy => {
+                let cell = table.rows.get(self.row).and_then(|row| row.cells.get(self.column));
+                let text = cell.and_then(|cell| cell.ours.as_ref()).map(Seeds::text);
+                return text.map_or(Effect::Say("the cell is empty".into()), Effect::Copy);
             }
             Action::Back => return Effect::Go(Kind::Runs),
             _ => {}
