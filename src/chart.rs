@@ -12,7 +12,8 @@ pub mod table1;
 
 pub use ruler::{Ruler, whole};
 
-use crate::figure::Figure;
+use crate::event::LayerNorm;
+use crate::figure::{Axis, Figure, Range};
 use crate::record::{RunDetail, RunNorms};
 use std::sync::Arc;
 use thiserror::Error;
@@ -130,6 +131,29 @@ fn runs_of<'a>(subject: &Subject<'a>, chart: &'static str) -> Result<Vec<&'a Run
         Subject::Runs(runs) => Ok(runs.to_vec()),
         Subject::Norms(_) => Err(ChartError::Subject { chart, expected: "one run or several" }),
     }
+}
+
+/// Layers, ascending, and targets, in their order, of recorded norms.
+fn matrices(norms: &[LayerNorm]) -> (Vec<u32>, Vec<&str>) {
+    let mut layers: Vec<u32> = norms.iter().map(|n| n.layer).collect();
+    layers.sort_unstable();
+    layers.dedup();
+    let mut targets: Vec<&str> = Vec::new();
+    for n in norms {
+        if !targets.contains(&n.target.as_str()) {
+            targets.push(&n.target);
+        }
+    }
+    (layers, targets)
+}
+
+/// Axis of layers, counted from 1.
+fn layer_axis(layers: &[u32]) -> Axis {
+    names_axis("layer", layers.iter().map(|l| (l + 1).to_string()))
+}
+
+fn names_axis(label: &str, names: impl IntoIterator<Item = impl Into<String>>) -> Axis {
+    Axis { label: label.into(), range: Range::Names(names.into_iter().map(Into::into).collect()) }
 }
 
 /// A run among others.

@@ -137,6 +137,14 @@ impl Figure {
 }
 
 impl Range {
+    /// Name of cell `i`.
+    pub fn name(&self, i: usize) -> String {
+        match self {
+            Range::Names(names) => names.get(i).cloned().unwrap_or_default(),
+            Range::Numbers { .. } => i.to_string(),
+        }
+    }
+
     /// Ends in the axis's own coordinates: cell i of a named axis spans i to i + 1.
     pub fn ends(&self) -> (f64, f64) {
         match self {

@@ -1,9 +1,9 @@
 //! The paper's Figure 1: rows SymLoRA and LoRA; columns difference, original, adapter; tasks across, layers down; one colour
 //! scale for all six panels.
 
-use super::{Chart, ChartError, ChartOptions, Norm, Pick, Subject};
+use super::{Chart, ChartError, ChartOptions, Norm, Pick, Subject, names_axis};
 use crate::event::LayerNorm;
-use crate::figure::{Axis, Figure, Map, Mark, Panel, Range, Scale};
+use crate::figure::{Figure, Map, Mark, Panel, Scale};
 use crate::record::RunNorms;
 use crate::task;
 use std::collections::{BTreeMap, HashMap};
@@ -44,14 +44,8 @@ impl Chart for Figure1 {
                 let cells = cells(&chosen, method, layers, options, &value);
                 panels.push(Panel {
                     title: format!("{label}: {title}"),
-                    x: Axis {
-                        label: "task".into(),
-                        range: Range::Names(task::ALL.iter().map(|t| t.label().into()).collect()),
-                    },
-                    y: Axis {
-                        label: "layer".into(),
-                        range: Range::Names((1..=layers).map(|l| l.to_string()).collect()),
-                    },
+                    x: names_axis("task", task::ALL.iter().map(|t| t.label())),
+                    y: names_axis("layer", (1..=layers).map(|l| l.to_string())),
                     marks: vec![Mark::Heatmap { cells }],
                     scale: None,
                 });

@@ -1,8 +1,8 @@
 //! One run's layers: heatmaps of lambda, lambda ||W0||, ||DeltaW|| and their difference over layer and target.
 
-use super::{Chart, ChartError, ChartOptions, Subject, caption, run_of};
+use super::{Chart, ChartError, ChartOptions, Subject, caption, layer_axis, matrices, names_axis, run_of};
 use crate::event::LayerNorm;
-use crate::figure::{Axis, Figure, Map, Mark, Panel, Range, Scale};
+use crate::figure::{Figure, Map, Mark, Panel, Scale};
 
 pub struct Layers;
 
@@ -34,15 +34,7 @@ impl Chart for Layers {
                 hint: "norms are recorded at the start and every norms_every steps",
             });
         }
-        let mut targets: Vec<&str> = Vec::new();
-        for n in &run.norms {
-            if !targets.contains(&n.target.as_str()) {
-                targets.push(&n.target);
-            }
-        }
-        let mut layers: Vec<u32> = run.norms.iter().map(|n| n.layer).collect();
-        layers.sort_unstable();
-        layers.dedup();
+        let (layers, targets) = matrices(&run.norms);
         let panel = |(title, value): Quantity| {
             let cell = |layer: u32, target: &str| {
                 run.norms.iter().find(|n| n.layer == layer && n.target == target).map(value).filter(|v| v.is_finite())
@@ -51,11 +43,8 @@ impl Chart for Layers {
                 layers.iter().map(|&l| targets.iter().map(|t| cell(l, t)).collect()).collect();
             Panel {
                 title: title.into(),
-                x: Axis { label: "matrix".into(), range: Range::Names(targets.iter().map(|t| (*t).into()).collect()) },
-                y: Axis {
-                    label: "layer".into(),
-                    range: Range::Names(layers.iter().map(|l| (l + 1).to_string()).collect()),
-                },
+                x: names_axis("matrix", targets.iter().copied()),
+                y: layer_axis(&layers),
                 scale: Some(scale(title, cells.iter().flatten().flatten().copied())),
                 marks: vec![Mark::Heatmap { cells }],
             }

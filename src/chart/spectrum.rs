@@ -1,9 +1,9 @@
 //! One run's spectra: how large the values of each adapted matrix are, sorted, how many directions its update really has, and
 //! how many are dead.
 
-use super::{Chart, ChartError, ChartOptions, Subject, caption, run_of};
+use super::{Chart, ChartError, ChartOptions, Subject, caption, layer_axis, matrices, names_axis, run_of};
 use crate::event::LayerNorm;
-use crate::figure::{Axis, Figure, Map, Mark, Panel, Range, Scale};
+use crate::figure::{Axis, Figure, Map, Mark, Panel, Scale};
 
 pub struct Spectrum;
 
@@ -29,19 +29,10 @@ impl Chart for Spectrum {
         if most == 0 {
             return Err(empty("the run trains whole matrices, which have no low-rank spectrum"));
         }
-        let mut targets: Vec<&str> = Vec::new();
-        for n in &run.norms {
-            if !targets.contains(&n.target.as_str()) {
-                targets.push(&n.target);
-            }
-        }
-        let mut layers: Vec<u32> = run.norms.iter().map(|n| n.layer).collect();
-        layers.sort_unstable();
-        layers.dedup();
+        let (layers, targets) = matrices(&run.norms);
         let of = |layer: u32, target: &str| run.norms.iter().find(|n| n.layer == layer && n.target == target);
         let what = if run.summary.spec.method == "symlora" { "|diag(L)|" } else { "singular values of BA" };
-        let y =
-            Axis { label: "layer".into(), range: Range::Names(layers.iter().map(|l| (l + 1).to_string()).collect()) };
+        let y = layer_axis(&layers);
         let panel = |title: String, x: Axis, cells: Vec<Vec<Option<f64>>>, scale: Option<Scale>| Panel {
             title,
             x,
@@ -54,15 +45,12 @@ impl Chart for Spectrum {
                 let sizes = of(*layer, target).map_or(Vec::new(), sizes);
                 (0..most).map(|i| sizes.get(i).copied().filter(|v| v.is_finite())).collect()
             };
-            let x = Axis {
-                label: "place by size".into(),
-                range: Range::Names((1..=most).map(|i| i.to_string()).collect()),
-            };
+            let x = names_axis("place by size", (1..=most).map(|i| i.to_string()));
             panel(format!("{target}: {what}, sorted"), x, layers.iter().map(row).collect(), None)
         };
         let by_target = |title: &str, value: fn(&LayerNorm) -> Option<f64>, high: f64| {
             let row = |layer: &u32| targets.iter().map(|t| of(*layer, t).and_then(value)).collect();
-            let x = Axis { label: "matrix".into(), range: Range::Names(targets.iter().map(|t| (*t).into()).collect()) };
+            let x = names_axis("matrix", targets.iter().copied());
             let scale = Scale { map: Map::Sequential, low: 0.0, high, label: title.into() };
             panel(title.into(), x, layers.iter().map(row).collect(), Some(scale))
         };

@@ -5,7 +5,7 @@ use super::Precision;
 use super::error::CudaError;
 use cudarc::driver::sys::CUdevice_attribute_enum as Attribute;
 use cudarc::driver::{CudaContext, CudaStream, result, sys};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A GPU as a person knows it.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,8 +56,18 @@ pub fn check() -> Result<(), CudaError> {
     result::init().map_err(CudaError::driver("starting the driver"))
 }
 
-/// Every GPU that can train here, in the driver's order; an error says why there is none.
+/// Every GPU that can train here, in the driver's order; an error says why there is none. They stay the same while a process
+/// lives, so the driver is asked once: every run of a grid is checked against them.
 pub fn cards() -> Result<Vec<Card>, CudaError> {
+    static KNOWN: OnceLock<Vec<Card>> = OnceLock::new();
+    if let Some(known) = KNOWN.get() {
+        return Ok(known.clone());
+    }
+    let found = ask_for_cards()?;
+    Ok(KNOWN.get_or_init(|| found).clone())
+}
+
+fn ask_for_cards() -> Result<Vec<Card>, CudaError> {
     check()?;
     let what = "asking for the GPUs";
     let count = result::device::get_count().map_err(CudaError::driver(what))?;

@@ -7,6 +7,9 @@ use ratatui::style::Color;
 
 pub(super) fn finish(buffer: &mut Buffer, theme: &Theme, ascii: bool) {
     let base = theme.base();
+    if base.is_none() && !ascii {
+        return;
+    }
     for cell in &mut buffer.content {
         if let Some((ink, ground)) = base {
             if cell.fg == Color::Reset {

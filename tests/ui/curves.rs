@@ -170,6 +170,14 @@ fn the_mouse_zooms_selects_and_reads() {
 }
 
 #[test]
+fn an_open_run_that_waits_is_not_paused() {
+    let port = opened(|detail| detail.summary.status = Status::Queued);
+    let screen = shown(&port, &["enter", "p"], 100, 30);
+    assert!(screen.contains("only running runs pause"), "{screen}");
+    assert_eq!(port.asked.borrow()[..], []);
+}
+
+#[test]
 fn records_of_layers_are_gone_through() {
     let port = opened(|detail| {
         detail.norm_steps = (0..40).map(|i| 10 * i).collect();

@@ -44,6 +44,8 @@ fn spectra_are_scrubbed_and_exported() {
     assert!(shown.contains("effective rank") && shown.contains("7.18"), "{shown}");
     after(&port, &["7", "["], 120, 40);
     assert_eq!(port.looked.borrow().norms_step, Some(10));
+    after(&port, &["7", "[", "["], 120, 40);
+    assert_eq!(port.looked.borrow().norms_step, Some(0), "on from what was asked for, brought or not");
     after(&port, &["7", "e"], 120, 40);
     let asked = port.asked.borrow();
     assert!(matches!(&asked[..], [Request::Export { file_stem, .. }] if file_stem.ends_with("-spectrum")), "{asked:?}");

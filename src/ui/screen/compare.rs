@@ -4,6 +4,7 @@ mod differences;
 mod settings;
 
 use super::curves::{Curves, UNREAD};
+use super::panes::{self, Pane as _};
 use super::{Effect, Kind, Scene, Screen};
 use crate::chart::{self, Subject};
 use crate::event::RunId;
@@ -21,7 +22,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Paragraph, Wrap};
 use settings::Settings;
 
-/// The parts of the screen, in the order of tab.
+/// The parts of the screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Pane {
     #[default]
@@ -31,7 +32,6 @@ enum Pane {
     Differences,
 }
 
-const PANES: [Pane; 4] = [Pane::Loss, Pane::Score, Pane::Settings, Pane::Differences];
 /// Below these sizes one pane at a time is shown.
 const ROOMY: (u16, u16) = (100, 28);
 /// Most rows of the runs' names.
@@ -55,6 +55,10 @@ impl Pane {
             Pane::Settings | Pane::Differences => None,
         }
     }
+}
+
+impl panes::Pane for Pane {
+    const ALL: &'static [Self] = &[Pane::Loss, Pane::Score, Pane::Settings, Pane::Differences];
 
     fn title(self) -> &'static str {
         match self {
@@ -80,8 +84,7 @@ fn summaries<'a>(scene: &'a Scene) -> Vec<&'a RunSummary> {
 /// Place of the panes' names where they are shown one at a time, and of each pane.
 fn places(area: Rect, current: Pane) -> (Option<Rect>, Vec<(Pane, Rect)>) {
     if area.width < ROOMY.0 || area.height < ROOMY.1 {
-        let [tabs, pane] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
-        return (Some(tabs), vec![(current, pane)]);
+        return panes::one(area, current);
     }
     let [top, bottom] = Layout::vertical([Constraint::Fill(3), Constraint::Fill(2)]).areas(area);
     let [loss, score] = Layout::horizontal([Constraint::Fill(1); 2]).areas(top);
@@ -90,18 +93,6 @@ fn places(area: Rect, current: Pane) -> (Option<Rect>, Vec<(Pane, Rect)>) {
     let panes =
         [(Pane::Loss, loss), (Pane::Score, score), (Pane::Settings, settings), (Pane::Differences, differences)];
     (None, panes.into())
-}
-
-/// Names of the panes with their columns.
-fn tabs(area: Rect) -> Vec<(Pane, Rect)> {
-    let mut x = area.x;
-    let next = |pane: Pane| {
-        let width = pane.title().chars().count() as u16 + 2;
-        let place = Rect { x, width, ..area }.intersection(area);
-        x = x.saturating_add(width);
-        (pane, place)
-    };
-    PANES.into_iter().map(next).collect()
 }
 
 /// Sign and colour of the run at this place among the marked ones.
@@ -195,10 +186,8 @@ impl Screen for CompareScreen {
     }
 
     fn act(&mut self, action: Action, scene: &Scene) -> Effect {
-        let at = PANES.iter().position(|p| *p == self.pane).unwrap_or(0);
+        panes::step(&mut self.pane, action);
         match action {
-            Action::NextPane => self.pane = PANES[(at + 1) % PANES.len()],
-            Action::PreviousPane => self.pane = PANES[(at + PANES.len() - 1) % PANES.len()],
             Action::Back => return Effect::Go(Kind::Runs),
             Action::AllFields => {
                 self.pane = Pane::Settings;
@@ -235,13 +224,13 @@ impl Screen for CompareScreen {
             return Some(Effect::None);
         }
         let at = Position::new(event.column, event.row);
-        let (strip, panes) = places(self.split(area, scene).2, self.pane);
+        let (names, shown) = places(self.split(area, scene).2, self.pane);
         let pressed = matches!(event.kind, MouseEventKind::Down(_));
-        if let Some(pane) = strip.map(tabs).and_then(|tabs| tabs.into_iter().find(|(_, place)| place.contains(at))) {
-            self.pane = if pressed { pane.0 } else { self.pane };
+        if let Some(pane) = panes::named_at(names, at) {
+            self.pane = if pressed { pane } else { self.pane };
             return Some(Effect::None);
         }
-        let (pane, place) = panes.into_iter().find(|(_, place)| place.contains(at))?;
+        let (pane, place) = shown.into_iter().find(|(_, place)| place.contains(at))?;
         self.pane = if pressed { pane } else { self.pane };
         match (pane, event.kind) {
             (Pane::Settings, MouseEventKind::ScrollUp) => self.settings.scroll(-WHEEL, &summaries(scene)),
@@ -270,12 +259,9 @@ impl Screen for CompareScreen {
         let runs = shown(scene);
         let (lines, head, body) = self.split(area, scene);
         frame.render_widget(Paragraph::new(lines), head);
-        let (strip, panes) = places(body, self.pane);
-        for (pane, place) in strip.map(tabs).into_iter().flatten() {
-            let style = if pane == self.pane { scene.theme.selected() } else { scene.theme.faint() };
-            frame.render_widget(Span::styled(format!(" {} ", pane.title()), style), place);
-        }
-        for (pane, place) in panes {
+        let (names, shown) = places(body, self.pane);
+        panes::draw_names(frame, names, self.pane, scene);
+        for (pane, place) in shown {
             self.draw_pane(pane, frame, place, scene, &runs);
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{Effect, Kind, Scene, Screen};
 use crate::chart::{self, ChartOptions, Norm, Pick, Subject};
-use crate::figure::{Figure, Range};
+use crate::figure::Figure;
 use crate::record::RunNorms;
 use crate::ui::action::Action;
 use crate::ui::plot::{self, Cursor};
@@ -18,6 +18,7 @@ use std::sync::Arc;
 /// Most rows of the caption.
 const MOST_ROWS: u16 = 2;
 
+#[derive(Default)]
 pub struct Figure1Screen {
     options: ChartOptions,
     cursor: Cursor,
@@ -29,16 +30,6 @@ struct Made {
     norms: Arc<Vec<Arc<RunNorms>>>,
     options: ChartOptions,
     figure: Rc<Result<Figure, String>>,
-}
-
-impl Default for Figure1Screen {
-    fn default() -> Self {
-        Self {
-            options: ChartOptions::default(),
-            cursor: Cursor { panel: 0, row: 0, column: 0 },
-            made: RefCell::new(None),
-        }
-    }
 }
 
 impl Figure1Screen {
@@ -71,12 +62,8 @@ impl Figure1Screen {
 
     fn reading(&self, figure: &Figure) -> String {
         let Some(panel) = figure.panels.get(self.cursor.panel) else { return String::new() };
-        let name = |range: &Range, i: usize| match range {
-            Range::Names(names) => names.get(i).cloned().unwrap_or_default(),
-            Range::Numbers { .. } => i.to_string(),
-        };
         let value = plot::value_at(figure, self.cursor).map_or("no run yet".into(), |v| format!("{v:.6}"));
-        let (task, layer) = (name(&panel.x.range, self.cursor.column), name(&panel.y.range, self.cursor.row));
+        let (task, layer) = (panel.x.range.name(self.cursor.column), panel.y.range.name(self.cursor.row));
         format!("{} · {task} · layer {layer} = {value}", panel.title)
     }
 }

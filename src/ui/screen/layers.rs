@@ -1,8 +1,9 @@
 //! The spectra of the open run's layers, with a cursor that reads values; it goes through the recorded steps.
 
+use super::records::Records;
 use super::{Effect, Kind, Scene, Screen};
 use crate::chart::{self, ChartOptions, Subject};
-use crate::figure::{Figure, Range};
+use crate::figure::Figure;
 use crate::record::RunDetail;
 use crate::ui::action::Action;
 use crate::ui::plot::{self, Cursor};
@@ -13,16 +14,10 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 
+#[derive(Default)]
 pub struct LayersScreen {
     cursor: Cursor,
-    /// Recorded step of the spectra; none: the newest.
-    step: Option<u64>,
-}
-
-impl Default for LayersScreen {
-    fn default() -> Self {
-        Self { cursor: Cursor { panel: 0, row: 0, column: 0 }, step: None }
-    }
+    records: Records,
 }
 
 impl LayersScreen {
@@ -31,23 +26,10 @@ impl LayersScreen {
         chart.figure(&Subject::Run(detail), &ChartOptions::default()).map_err(|e| e.to_string())
     }
 
-    /// Goes to another record, so many on.
-    fn scrub(&mut self, detail: &RunDetail, by: isize) {
-        let steps = &detail.norm_steps;
-        let at = steps.iter().position(|s| *s == detail.norms_step).unwrap_or(steps.len().saturating_sub(1));
-        let next = at.saturating_add_signed(by);
-        // At the newest record it follows the run again.
-        self.step = steps.get(next).copied().filter(|_| next + 1 < steps.len());
-    }
-
     fn reading(&self, figure: &Figure) -> String {
         let Some(panel) = figure.panels.get(self.cursor.panel) else { return String::new() };
-        let name = |range: &Range, i: usize| match range {
-            Range::Names(names) => names.get(i).cloned().unwrap_or_default(),
-            Range::Numbers { .. } => i.to_string(),
-        };
         let value = plot::value_at(figure, self.cursor).map_or("none".into(), |v| format!("{v:.6}"));
-        let (layer, place) = (name(&panel.y.range, self.cursor.row), name(&panel.x.range, self.cursor.column));
+        let (layer, place) = (panel.y.range.name(self.cursor.row), panel.x.range.name(self.cursor.column));
         format!("layer {layer} · {} · {} {place} = {value}", panel.title, panel.x.label)
     }
 }
@@ -71,7 +53,7 @@ impl Screen for LayersScreen {
     }
 
     fn interest(&self, scene: &Scene, width: u16) -> Interest {
-        Interest { open: scene.open.cloned(), norms_step: self.step, width: width as usize, ..Interest::default() }
+        Interest { open: scene.open.cloned(), norms_step: self.records.0, width: width as usize, ..Interest::default() }
     }
 
     fn opened(&mut self) {
@@ -84,10 +66,10 @@ impl Screen for LayersScreen {
         }
         let Some(detail) = open(scene) else { return Effect::None };
         match action {
-            Action::EarlierStep => self.scrub(detail, -1),
-            Action::LaterStep => self.scrub(detail, 1),
-            Action::MuchEarlierStep => self.scrub(detail, -10),
-            Action::MuchLaterStep => self.scrub(detail, 10),
+            Action::EarlierStep => self.records.scrub(detail, -1),
+            Action::LaterStep => self.records.scrub(detail, 1),
+            Action::MuchEarlierStep => self.records.scrub(detail, -10),
+            Action::MuchLaterStep => self.records.scrub(detail, 10),
             Action::Copy => {
                 let value = self.figure(detail).ok().and_then(|figure| plot::value_at(&figure, self.cursor));
                 let none = || Effect::Say("there is no value under the cursor: h j k l move it".into());
@@ -127,8 +109,7 @@ impl Screen for LayersScreen {
         let [head, body, foot] =
             Layout::vertical([Constraint::Length(2), Constraint::Min(0), Constraint::Length(rows)]).areas(area);
         let run = &detail.summary;
-        let records = detail.norm_steps.len();
-        let at = detail.norm_steps.iter().position(|s| *s == detail.norms_step).map_or(0, |i| i + 1);
+        let (at, records) = Records::place(detail);
         let title = Line::from(vec![
             Span::styled(format!("{} {} ", run.id, harmless(&run.name)), theme.title()),
             Span::raw(format!(

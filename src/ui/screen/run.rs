@@ -6,10 +6,10 @@ mod log;
 
 use super::ask::ask;
 use super::curves::{Curves, UNREAD};
+use super::panes::{self, Pane as _};
 use super::runs::status_style;
 use super::{Effect, Kind, Scene, Screen};
 use crate::chart::{self, Subject};
-use crate::event::Control;
 use crate::figure::Figure;
 use crate::record::RunDetail;
 use crate::ui::action::Action;
@@ -24,7 +24,7 @@ use ratatui::layout::{Constraint, Layout, Position, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Paragraph};
 
-/// The parts of the screen, in the order of tab.
+/// The parts of the screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Pane {
     #[default]
@@ -36,7 +36,6 @@ enum Pane {
     Device,
 }
 
-const PANES: [Pane; 6] = [Pane::Loss, Pane::Score, Pane::Rate, Pane::Layers, Pane::Log, Pane::Device];
 /// Below these sizes one pane at a time is shown.
 const ROOMY: (u16, u16) = (100, 34);
 /// Columns of the device's pane.
@@ -68,6 +67,10 @@ impl Pane {
     fn has_curves(self) -> bool {
         matches!(self, Pane::Loss | Pane::Score | Pane::Rate)
     }
+}
+
+impl panes::Pane for Pane {
+    const ALL: &'static [Self] = &[Pane::Loss, Pane::Score, Pane::Rate, Pane::Layers, Pane::Log, Pane::Device];
 
     fn title(self) -> &'static str {
         match self {
@@ -90,8 +93,8 @@ fn shown<'a>(scene: &'a Scene) -> Option<&'a RunDetail> {
 fn places(area: Rect, current: Pane) -> (Rect, Option<Rect>, Vec<(Pane, Rect)>) {
     let [head, body] = Layout::vertical([Constraint::Length(2), Constraint::Min(0)]).areas(area);
     if area.width < ROOMY.0 || area.height < ROOMY.1 {
-        let [tabs, pane] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(body);
-        return (head, Some(tabs), vec![(current, pane)]);
+        let (names, shown) = panes::one(body, current);
+        return (head, names, shown);
     }
     let [top, middle, bottom] =
         Layout::vertical([Constraint::Fill(5), Constraint::Fill(6), Constraint::Fill(4)]).areas(body);
@@ -107,18 +110,6 @@ fn places(area: Rect, current: Pane) -> (Rect, Option<Rect>, Vec<(Pane, Rect)>) 
         (Pane::Device, device),
     ];
     (head, None, panes.into())
-}
-
-/// Names of the panes with their columns.
-fn tabs(area: Rect) -> Vec<(Pane, Rect)> {
-    let mut x = area.x;
-    let next = |pane: Pane| {
-        let width = pane.title().chars().count() as u16 + 2;
-        let place = Rect { x, width, ..area }.intersection(area);
-        x = x.saturating_add(width);
-        (pane, place)
-    };
-    PANES.into_iter().map(next).collect()
 }
 
 impl RunScreen {
@@ -233,18 +224,13 @@ impl RunScreen {
     /// Keys that mean the same in every pane.
     fn act_on_run(&mut self, action: Action, detail: &RunDetail) -> Option<Effect> {
         let run = &detail.summary;
-        let control = |control| Some(Effect::Ask(Request::Control(run.id.clone(), control)));
         match action {
-            Action::Stop => return control(Control::Stop),
-            Action::Pause => return control(Control::Pause),
-            Action::Resume if run.status.is_live() => return control(Control::Resume),
-            Action::Resume => return Some(Effect::Ask(Request::Requeue(run.id.clone()))),
+            Action::Stop | Action::Pause | Action::Resume | Action::CopySpec => return Some(ask(run, action)),
             Action::Copy => return Some(self.copy(detail)),
-            Action::CopySpec => return Some(ask(run, action)),
-            Action::EarlierStep => self.layers.scrub(detail, -1),
-            Action::LaterStep => self.layers.scrub(detail, 1),
-            Action::MuchEarlierStep => self.layers.scrub(detail, -MANY),
-            Action::MuchLaterStep => self.layers.scrub(detail, MANY),
+            Action::EarlierStep => self.layers.records.scrub(detail, -1),
+            Action::LaterStep => self.layers.records.scrub(detail, 1),
+            Action::MuchEarlierStep => self.layers.records.scrub(detail, -MANY),
+            Action::MuchLaterStep => self.layers.records.scrub(detail, MANY),
             Action::Search => {
                 self.pane = Pane::Log;
                 self.log.search();
@@ -282,7 +268,7 @@ impl Screen for RunScreen {
 
     fn interest(&self, scene: &Scene, width: u16) -> Interest {
         let steps = shown(scene).and_then(|detail| self.curves.steps(&[detail]));
-        let norms_step = self.layers.step;
+        let norms_step = self.layers.records.0;
         Interest { open: scene.open.cloned(), norms_step, steps, width: width as usize, ..Interest::default() }
     }
 
@@ -292,12 +278,9 @@ impl Screen for RunScreen {
     }
 
     fn act(&mut self, action: Action, scene: &Scene) -> Effect {
-        let at = PANES.iter().position(|p| *p == self.pane).unwrap_or(0);
-        match action {
-            Action::NextPane => self.pane = PANES[(at + 1) % PANES.len()],
-            Action::PreviousPane => self.pane = PANES[(at + PANES.len() - 1) % PANES.len()],
-            Action::Back => return Effect::Go(Kind::Runs),
-            _ => {}
+        panes::step(&mut self.pane, action);
+        if action == Action::Back {
+            return Effect::Go(Kind::Runs);
         }
         let Some(detail) = shown(scene) else { return Effect::None };
         if let Some(effect) = self.act_on_run(action, detail) {
@@ -305,7 +288,7 @@ impl Screen for RunScreen {
         }
         let figure = self.figure(self.pane, detail).ok();
         if let (Pane::Layers, Action::Left | Action::Right) = (self.pane, action) {
-            figure.iter().for_each(|f| self.layers.move_cursor(action, f));
+            figure.iter().for_each(|f| self.layers.cursor.step(action, f));
             return Effect::None;
         }
         let charted = figure.as_ref().filter(|_| self.pane.has_curves());
@@ -315,7 +298,7 @@ impl Screen for RunScreen {
         match (self.pane, &figure) {
             (Pane::Log, _) => self.act_on_log(action, detail).unwrap_or(Effect::None),
             (Pane::Layers, Some(figure)) => {
-                self.layers.move_cursor(action, figure);
+                self.layers.cursor.step(action, figure);
                 Effect::None
             }
             _ => Effect::None,
@@ -337,13 +320,13 @@ impl Screen for RunScreen {
             return Some(Effect::None);
         }
         let at = Position::new(event.column, event.row);
-        let (_, strip, panes) = places(area, self.pane);
+        let (_, names, shown) = places(area, self.pane);
         let pressed = matches!(event.kind, MouseEventKind::Down(_));
-        if let Some(pane) = strip.map(tabs).and_then(|tabs| tabs.into_iter().find(|(_, place)| place.contains(at))) {
-            self.pane = if pressed { pane.0 } else { self.pane };
+        if let Some(pane) = panes::named_at(names, at) {
+            self.pane = if pressed { pane } else { self.pane };
             return Some(Effect::None);
         }
-        let (pane, place) = panes.into_iter().find(|(_, place)| place.contains(at))?;
+        let (pane, place) = shown.into_iter().find(|(_, place)| place.contains(at))?;
         self.pane = if pressed { pane } else { self.pane };
         let wheel = match event.kind {
             MouseEventKind::ScrollUp => 1,
@@ -352,7 +335,7 @@ impl Screen for RunScreen {
         };
         match pane {
             Pane::Log => self.log.scroll(WHEEL * wheel, detail),
-            Pane::Layers => self.layers.scrub(detail, wheel),
+            Pane::Layers => self.layers.records.scrub(detail, wheel),
             Pane::Device => {}
             _ => {
                 let figure = self.figure(pane, detail).ok()?;
@@ -367,13 +350,10 @@ impl Screen for RunScreen {
             let text = "no run is open: 1 shows the table of runs, enter opens one";
             return frame.render_widget(Paragraph::new(text).style(scene.theme.faint()), area);
         };
-        let (head, strip, panes) = places(area, self.pane);
+        let (head, names, shown) = places(area, self.pane);
         self.draw_head(frame, head, scene, detail);
-        for (pane, place) in strip.map(tabs).into_iter().flatten() {
-            let style = if pane == self.pane { scene.theme.selected() } else { scene.theme.faint() };
-            frame.render_widget(Span::styled(format!(" {} ", pane.title()), style), place);
-        }
-        for (pane, place) in panes {
+        panes::draw_names(frame, names, self.pane, scene);
+        for (pane, place) in shown {
             self.draw_pane(pane, frame, place, scene, detail);
         }
     }

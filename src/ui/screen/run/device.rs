@@ -29,7 +29,10 @@ fn rows(detail: &RunDetail) -> Vec<(String, String)> {
     let run = &detail.summary;
     let on_gpu = run.spec.device != "cpu";
     let gib = |bytes: u64| format!("{:.2} GiB", bytes as f64 / f64::from(1u32 << 30));
-    let mut rows = vec![("device".to_string(), run.spec.device.clone())];
+    // What a started run says of itself has the card's name too.
+    let environment = &run.facts.environment;
+    let device = environment.get("device").unwrap_or(&run.spec.device);
+    let mut rows = vec![("device".to_string(), device.clone())];
     let mut row = |name: &str, text: Option<String>| rows.extend(text.map(|t| (name.to_string(), t)));
     if let Some(device) = detail.device {
         row("utilisation", device.utilisation.filter(|_| on_gpu).map(|u| format!("{} {:3.0}%", bar(u), 100.0 * u)));
@@ -41,7 +44,7 @@ fn rows(detail: &RunDetail) -> Vec<(String, String)> {
     }
     row("trained for", Some(duration(run.seconds)));
     row("time left", run.eta().map(duration));
-    for (name, value) in &run.facts.environment {
+    for (name, value) in environment.iter().filter(|(name, _)| *name != "device") {
         row(name, Some(value.clone()));
     }
     rows
