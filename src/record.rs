@@ -1,5 +1,9 @@
 //! What is remembered of runs, as readers hand it out. Pure data: knows neither the database nor the screens.
 
+mod label;
+
+pub use label::{Label, LabelError, split_tags};
+
 use crate::event::{DeviceFigures, Evaluation, LayerNorm, Level, RunFacts, RunId, Status};
 use crate::spec::RunSpec;
 use serde::Serialize;
@@ -32,6 +36,12 @@ pub struct RunSummary {
     pub lambda: Option<f64>,
     /// Turn in the queue: of the queued runs the one with the lowest is taken first.
     pub position: u64,
+    /// Sorted.
+    pub tags: Vec<String>,
+    /// One line; empty without one.
+    pub note: String,
+    /// Put away: shown only where it is asked for.
+    pub archived: bool,
 }
 
 impl RunSummary {
@@ -41,6 +51,12 @@ impl RunSummary {
             0 => 0.0,
             n => (self.step as f64 / n as f64).clamp(0.0, 1.0),
         }
+    }
+
+    /// Training rows a second over the whole run, pauses left out.
+    pub fn samples_per_second(&self) -> Option<f64> {
+        let rows = self.epoch * self.facts.train_rows as f64;
+        (rows > 0.0 && self.seconds > 0.0).then(|| rows / self.seconds)
     }
 
     /// Seconds left at the pace so far.

@@ -59,6 +59,24 @@ pub fn over_seeds(values: &[f64]) -> Interval {
     Interval { centre: mean(values), half_width: Z * sample_std(values) / (values.len() as f64).sqrt() }
 }
 
+/// What is told of a group of runs that differ by their seed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spread {
+    pub n: usize,
+    /// Over seeds, see [`over_seeds`].
+    pub mean: Interval,
+    pub low: f64,
+    pub high: f64,
+}
+
+/// The spread of the values that are finite; none without one.
+pub fn spread(values: &[f64]) -> Option<Spread> {
+    let finite: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
+    let low = finite.iter().copied().reduce(f64::min)?;
+    let high = finite.iter().copied().reduce(f64::max)?;
+    Some(Spread { n: finite.len(), mean: over_seeds(&finite), low, high })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,5 +89,16 @@ mod tests {
         assert!((found.half_width - 1.96 * 0.01 / 3f64.sqrt()).abs() < 1e-12);
         let one = paired(&[(0.6, 0.5)]);
         assert!((one.centre - 0.1).abs() < 1e-12 && one.half_width.is_nan());
+    }
+
+    #[test]
+    fn a_spread_is_over_the_finite_values() {
+        let found = spread(&[0.6, f64::NAN, 0.7, 0.8]).expect("three values");
+        assert_eq!((found.n, found.low, found.high), (3, 0.6, 0.8));
+        // s = 0.1, so 1.96 * 0.1 / sqrt(3).
+        assert!((found.mean.centre - 0.7).abs() < 1e-12);
+        assert!((found.mean.half_width - 0.113_160_653_7).abs() < 1e-9);
+        assert!(spread(&[0.5]).expect("one value").mean.half_width.is_nan());
+        assert_eq!(spread(&[f64::NAN]), None);
     }
 }

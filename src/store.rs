@@ -13,6 +13,7 @@ pub use queue::Claim;
 pub use read::Reader;
 
 use crate::event::{Control, RunEvent, RunId};
+use crate::record::{Label, LabelError};
 use crate::spec::RunSpec;
 use crossbeam::channel::{Sender, bounded};
 use std::path::{Path, PathBuf};
@@ -46,6 +47,8 @@ pub enum StoreError {
     NoRun { found: String, hint: String },
     #[error("run {id} is {status}: {expected}")]
     State { id: RunId, status: String, expected: String },
+    #[error(transparent)]
+    Label(#[from] LabelError),
     #[error("the writer of the store has ended")]
     Closed,
     #[error("the writer could not save: {0}")]
@@ -88,7 +91,9 @@ impl Store {
         let probe = dir.join(format!(".probe-{}-{opening}", std::process::id()));
         std::fs::write(&probe, b"").and_then(|()| std::fs::remove_file(&probe)).map_err(folder)?;
         let mut connection = schema::open(&dir.join(DATABASE))?;
-        queue::mark_interrupted(&mut connection, dir)?;
+        let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        queue::mark_interrupted(&transaction, dir)?;
+        transaction.commit()?;
         let version = schema::version(&connection)?;
         let shared =
             Arc::new(Shared { dir: dir.into(), watermark: AtomicI64::new(version), last_error: Mutex::default() });
@@ -184,21 +189,30 @@ impl StoreHandle {
         self.call(move |c| queue::ask(c, &id, control))
     }
 
+    /// Runs of other processes that have died meanwhile become interrupted, soon; does not wait for it.
+    pub fn look_for_dead(&self) {
+        // A full backlog is looked through another time.
+        let _ = self.sender.try_send(write::Message::LookForDead);
+    }
+
     /// What was asked of an own run through another process, once.
     pub fn take_request(&self, id: &RunId) -> Option<Control> {
         let id = id.clone();
         self.call(move |c| queue::take_request(c, &id)).ok().flatten()
     }
 
-    pub fn rename(&self, id: &RunId, name: &str) -> Result<(), StoreError> {
-        let (id, name) = (id.clone(), name.to_string());
-        self.call(move |c| queue::rename(c, &id, &name))
+    /// Changes what is said of runs: of all of them or, on an error, of none.
+    pub fn label(&self, ids: &[RunId], label: Label) -> Result<(), StoreError> {
+        let (ids, label) = (ids.to_vec(), label.checked()?);
+        self.call(move |c| ids.iter().try_for_each(|id| queue::label(c, id, &label)))
     }
 
-    /// Removes a run that nobody trains: its records and its folder.
-    pub fn delete(&self, id: &RunId) -> Result<(), StoreError> {
+    /// Removes a run that nobody trains: its records and its folder. Gives the bytes of the folder's files.
+    pub fn delete(&self, id: &RunId) -> Result<u64, StoreError> {
         let (id, dir) = (id.clone(), self.shared.dir.clone());
-        self.call(move |c| queue::delete(c, &dir, &id))
+        let bytes = self.call(move |c| queue::delete(c, &dir, &id))?;
+        let _ = self.sender.send(write::Message::GiveBack);
+        Ok(bytes)
     }
 
     /// Runs `work` in the writer's next transaction and waits for its commit.

@@ -3,7 +3,7 @@
 use eigenscope::event::{
     Control, DeviceFigures, Evaluation, LayerNorm, Level, Point, RunEvent, RunFacts, RunId, Status,
 };
-use eigenscope::record::{AtBest, Bin, Series};
+use eigenscope::record::{AtBest, Bin, Label, Series};
 use eigenscope::spec::RunSpec;
 use eigenscope::store::{Reader, Store, StoreError};
 use eigenscope::view::{Delta, View};
@@ -256,6 +256,22 @@ fn a_run_without_an_owner_is_interrupted_and_one_with_an_owner_is_not() {
 }
 
 #[test]
+fn a_process_that_dies_is_noticed_while_another_looks_on() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (store, other) = (opened(dir.path()), opened(dir.path()));
+    let id = one_run(&store);
+    let claim = other.handle().claim("cpu", None).expect("claimed").expect("a run");
+    let status = || {
+        store.handle().look_for_dead();
+        store.handle().flush().expect("flushed");
+        store.reader().expect("a reader").summary(&id).expect("read").expect("a run").status
+    };
+    assert_eq!(status(), Status::Running, "its owner lives");
+    drop(claim);
+    assert_eq!(status(), Status::Interrupted);
+}
+
+#[test]
 fn two_programs_never_take_the_same_run() {
     let dir = tempfile::tempdir().expect("a folder");
     let stores = [opened(dir.path()), opened(dir.path())];
@@ -339,9 +355,74 @@ fn deleting_frees_the_folder_and_ids_are_not_used_again() {
     std::fs::write(folder.join("adapter.safetensors"), b"x").expect("a file");
     store.handle().record(&id, RunEvent::Status { status: Status::Done, cause: None }).expect("recorded");
     drop(claim);
-    store.handle().delete(&id).expect("deleted");
+    let counted = store.reader().expect("a reader").folder_bytes(&id);
+    assert!(counted >= 1);
+    assert_eq!(store.handle().delete(&id).expect("deleted"), counted, "the bytes that are freed");
     assert!(!folder.exists());
     assert_eq!(one_run(&store).as_str(), "r0002");
+}
+
+#[test]
+fn deleting_makes_the_database_smaller() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let size = || std::fs::metadata(dir.path().join("eigenscope.db")).expect("a database").len();
+    let store = opened(dir.path());
+    store.bulk_seed(2, 4_000).expect("generated");
+    let runs = store.reader().expect("a reader").list().expect("listed");
+    drop(store);
+    let full = size();
+    let store = opened(dir.path());
+    for run in &runs {
+        store.handle().delete(&run.id).expect("deleted");
+    }
+    drop(store);
+    assert!(size() < full / 4, "{full} bytes became {}", size());
+}
+
+#[test]
+fn what_is_said_of_runs_is_kept_and_followed() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = opened(dir.path());
+    let handle = store.handle();
+    let ids = handle.create(&vec![RunSpec::default(); 2]).expect("runs");
+    let reader = store.reader().expect("a reader");
+    let mut live = View::default();
+    follow(&mut live, &reader);
+    let tags = |add: &[&str], remove: &[&str]| Label::Tags {
+        add: add.iter().map(|t| t.to_string()).collect(),
+        remove: remove.iter().map(|t| t.to_string()).collect(),
+    };
+    handle.label(&ids, tags(&["b", "a"], &[])).expect("tagged");
+    handle.label(&ids[..1], tags(&["c", "a"], &["b", "absent"])).expect("tagged");
+    handle.label(&ids[1..], Label::Note(" a\nnote ".into())).expect("noted");
+    handle.label(&ids[1..], Label::Name("mine".into())).expect("renamed");
+    follow(&mut live, &reader);
+    let of = |view: &View, id: &RunId| (**view.run(id).expect("a run")).clone();
+    assert_eq!((of(&live, &ids[0]).tags, of(&live, &ids[0]).note.as_str()), (vec!["a".into(), "c".into()], ""));
+    let second = of(&live, &ids[1]);
+    assert_eq!((second.tags, second.note, second.name), (vec!["a".into(), "b".into()], "a note".into(), "mine".into()));
+
+    // All or none: the first run could be named, the second is not there.
+    let gone = [ids[0].clone(), RunId("r0009".into())];
+    assert!(matches!(handle.label(&gone, Label::Name("both".into())), Err(StoreError::NoRun { .. })));
+    assert!(matches!(handle.label(&ids, tags(&["a b"], &[])), Err(StoreError::Label(_))));
+    assert!(matches!(handle.label(&ids, Label::Archived(true)), Err(StoreError::State { .. })), "they are queued");
+    assert_eq!(of(&live, &ids[0]), reader.summary(&ids[0]).expect("read").expect("a run"));
+
+    handle.ask(&ids[0], Control::Stop).expect("stopped");
+    handle.record(&ids[0], RunEvent::Norms { step: 10, rows: vec![norm(0, 1.0)] }).expect("recorded");
+    handle.flush().expect("flushed");
+    let shown = || reader.run_norms().expect("read").len();
+    assert_eq!(shown(), 1);
+    handle.label(&ids[..1], Label::Archived(true)).expect("archived");
+    assert_eq!(shown(), 0, "Figure 1 leaves it out too");
+    let summary = || reader.summary(&ids[0]).expect("read").expect("a run");
+    assert!(summary().archived);
+    handle.requeue(&ids[0]).expect("queued");
+    assert!(!summary().archived, "what trains again is shown again");
+    handle.delete(&ids[0]).expect("deleted");
+    let anew = handle.create(&[RunSpec::default()]).expect("a run").remove(0);
+    assert!(reader.summary(&anew).expect("read").expect("a run").tags.is_empty());
 }
 
 #[test]

@@ -87,6 +87,9 @@ fn summary(n: u64, task: &str, method: &str, status: Status) -> RunSummary {
         best: Some(0.6 + 0.01 * n as f64),
         best_epoch: Some(2.0),
         lambda: Some(0.93),
+        tags: Vec::new(),
+        note: String::new(),
+        archived: false,
         position: n,
     }
 }

@@ -296,6 +296,9 @@ mod tests {
             best: Some(best),
             best_epoch: None,
             lambda: None,
+            tags: Vec::new(),
+            note: String::new(),
+            archived: false,
             position: 0,
         }
     }

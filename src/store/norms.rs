@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 /// Changed runs with the steps of their newest record, of their best evaluation and of the last record that is not after it.
 const CHANGED: &str = "WITH changed AS MATERIALIZED (
-      SELECT seq, id, spec, best, (SELECT max(step) FROM norms WHERE run = seq) AS newest,
+      SELECT seq, id, spec, best,
+        CASE WHEN NOT archived THEN (SELECT max(step) FROM norms WHERE run = seq) END AS newest,
         (SELECT step FROM scores WHERE run = seq AND place = 0 AND value IS NOT NULL
           ORDER BY value DESC, step LIMIT 1) AS evaluated
       FROM runs WHERE version > ?1),
@@ -17,8 +18,8 @@ const CHANGED: &str = "WITH changed AS MATERIALIZED (
       SELECT *, (SELECT max(step) FROM norms WHERE run = seq AND step <= evaluated) AS recorded FROM changed)";
 
 impl Reader {
-    /// The newest layer norms, and those at the best evaluation, of every run that has some after its start; in the order
-    /// in which the runs were made.
+    /// The newest layer norms, and those at the best evaluation, of every run that has some after its start and is not
+    /// archived; in the order in which the runs were made.
     pub fn run_norms(&self) -> Result<Vec<Arc<RunNorms>>, StoreError> {
         let all = self.changed_norms(0)?.1;
         Ok(all.into_iter().filter(|r| !r.norms.is_empty()).collect())

@@ -2,8 +2,9 @@
 
 use super::{StoreError, now, schema, write};
 use crate::event::{Control, RunId, Status};
+use crate::record::Label;
 use crate::spec::RunSpec;
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 use std::fs::{File, TryLockError};
 use std::path::Path;
 
@@ -34,8 +35,7 @@ fn lock(dir: &Path, id: &str) -> Result<Option<File>, StoreError> {
 }
 
 /// Runs said to be live whose owner is gone become interrupted.
-pub(super) fn mark_interrupted(connection: &mut Connection, dir: &Path) -> Result<(), StoreError> {
-    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+pub(super) fn mark_interrupted(transaction: &Transaction, dir: &Path) -> Result<(), StoreError> {
     let live: Vec<(i64, String)> = transaction
         .prepare("SELECT seq, id FROM runs WHERE status IN ('running', 'paused')")?
         .query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?
@@ -46,10 +46,10 @@ pub(super) fn mark_interrupted(connection: &mut Connection, dir: &Path) -> Resul
                 "UPDATE runs SET status = 'interrupted', request = NULL, cause = ?2, ended = ?3 WHERE seq = ?1",
                 params![run, "its process ended without a word", now()],
             )?;
-            write::touch(&transaction, run)?;
+            write::touch(transaction, run)?;
         }
     }
-    Ok(transaction.commit()?)
+    Ok(())
 }
 
 pub(super) fn create(t: &Transaction, spec: &RunSpec) -> Result<RunId, StoreError> {
@@ -112,7 +112,10 @@ pub(super) fn requeue(t: &Transaction, id: &RunId) -> Result<(), StoreError> {
     if !status.is_resumable() {
         return wrong_state(id, status, "only stopped, interrupted and failed runs go on");
     }
-    t.execute("UPDATE runs SET status = 'queued', request = NULL, cause = NULL, ended = NULL WHERE seq = ?1", [run])?;
+    t.execute(
+        "UPDATE runs SET status = 'queued', request = NULL, cause = NULL, ended = NULL, archived = 0 WHERE seq = ?1",
+        [run],
+    )?;
     write::touch(t, run)
 }
 
@@ -174,13 +177,30 @@ pub(super) fn take_request(t: &Transaction, id: &RunId) -> Result<Option<Control
     Ok(all.into_iter().find(|c| control_name(*c) == name))
 }
 
-pub(super) fn rename(t: &Transaction, id: &RunId, name: &str) -> Result<(), StoreError> {
-    let (run, _) = find(t, id)?;
-    t.execute("UPDATE runs SET name = ?2 WHERE seq = ?1", params![run, name])?;
+/// Changes what is said of a run; one that is queued or under way cannot be put away.
+pub(super) fn label(t: &Transaction, id: &RunId, label: &Label) -> Result<(), StoreError> {
+    let (run, status) = find(t, id)?;
+    match label {
+        Label::Name(name) => drop(t.execute("UPDATE runs SET name = ?2 WHERE seq = ?1", params![run, name])?),
+        Label::Note(note) => drop(t.execute("UPDATE runs SET note = ?2 WHERE seq = ?1", params![run, note])?),
+        Label::Tags { add, remove } => {
+            let mut without = t.prepare_cached("DELETE FROM tags WHERE run = ?1 AND tag = ?2")?;
+            remove.iter().try_for_each(|tag| without.execute(params![run, tag]).map(drop))?;
+            let mut with = t.prepare_cached("INSERT OR IGNORE INTO tags (run, tag) VALUES (?1, ?2)")?;
+            add.iter().try_for_each(|tag| with.execute(params![run, tag]).map(drop))?;
+        }
+        Label::Archived(true) if status.is_live() || status == Status::Queued => {
+            return wrong_state(id, status, "only runs that have ended can be archived");
+        }
+        Label::Archived(archived) => {
+            t.execute("UPDATE runs SET archived = ?2 WHERE seq = ?1", params![run, archived])?;
+        }
+    }
     write::touch(t, run)
 }
 
-pub(super) fn delete(t: &Transaction, dir: &Path, id: &RunId) -> Result<(), StoreError> {
+/// Removes a run and its folder; gives the bytes of the folder's files.
+pub(super) fn delete(t: &Transaction, dir: &Path, id: &RunId) -> Result<u64, StoreError> {
     let (run, status) = find(t, id)?;
     if status.is_live() {
         return wrong_state(id, status, "stop it before deleting it");
@@ -189,10 +209,22 @@ pub(super) fn delete(t: &Transaction, dir: &Path, id: &RunId) -> Result<(), Stor
     let version = schema::next_version(t)?;
     t.execute("INSERT INTO removed (id, version) VALUES (?1, ?2)", params![id.as_str(), version])?;
     let folder = dir.join(id.as_str());
+    let bytes = folder_bytes(&folder);
     match std::fs::remove_dir_all(&folder) {
         Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
             Err(StoreError::Folder { path: folder, source })
         }
-        _ => Ok(()),
+        _ => Ok(bytes),
     }
+}
+
+/// Bytes of the files in a run's folder; 0 where there is none.
+pub(super) fn folder_bytes(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let bytes = |entry: std::fs::DirEntry| match entry.metadata() {
+        Ok(of) if of.is_dir() => folder_bytes(&entry.path()),
+        Ok(of) => of.len(),
+        Err(_) => 0,
+    };
+    entries.map(bytes).sum()
 }

@@ -4,11 +4,12 @@ use super::{DATABASE, StoreError, pyramid, schema};
 use crate::event::{DeviceFigures, Evaluation, LayerNorm, Level, Point, RunFacts, RunId, Status};
 use crate::record::{Artifact, Bin, LogLine, RunDetail, RunSummary, Series};
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A read-only view of the store.
 pub struct Reader {
     pub(super) connection: Connection,
+    dir: PathBuf,
 }
 
 /// Steps of a run whose time is looked up.
@@ -16,14 +17,15 @@ const CLOCK: u64 = 256;
 
 const SUMMARY: &str =
     "SELECT id, name, status, spec, facts, created, started, ended, cause, step, epoch, seconds, loss, last,
-    best, best_epoch, lambda, position FROM runs";
+    best, best_epoch, lambda, position, note, archived,
+    (SELECT group_concat(tag, ' ') FROM (SELECT tag FROM tags WHERE run = seq ORDER BY tag)) FROM runs";
 
 const POINT: &str = "SELECT step, epoch, seconds, loss, lr, grad_norm, samples_per_second FROM points WHERE run = ?1";
 
 impl Reader {
     /// Opens the database of the runs folder `dir`.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
-        Ok(Self { connection: schema::open_read_only(&dir.join(DATABASE))? })
+        Ok(Self { connection: schema::open_read_only(&dir.join(DATABASE))?, dir: dir.into() })
     }
 
     /// Runs changed by commits after `watermark` and runs removed since, with the new watermark; changes by other processes too.
@@ -168,6 +170,11 @@ impl Reader {
         steps.into_iter().map(|s| Ok((s as u64, norms(&c, run, s as u64)?))).collect()
     }
 
+    /// Bytes of the files in a run's folder.
+    pub fn folder_bytes(&self, id: &RunId) -> u64 {
+        super::queue::folder_bytes(&self.dir.join(id.as_str()))
+    }
+
     /// SQLite's own check of the file: "ok", or what is wrong.
     pub fn integrity(&self) -> Result<String, StoreError> {
         Ok(self.connection.query_row("PRAGMA integrity_check(1)", [], |r| r.get(0))?)
@@ -228,6 +235,9 @@ fn summaries(c: &Connection, tail: &str, values: impl rusqlite::Params) -> Resul
             best_epoch: r.get(15)?,
             lambda: r.get(16)?,
             position: r.get::<_, i64>(17)? as u64,
+            note: r.get(18)?,
+            archived: r.get(19)?,
+            tags: r.get::<_, Option<String>>(20)?.map_or_else(Vec::new, |t| t.split(' ').map(str::to_string).collect()),
             id: RunId(id),
         });
     }

@@ -6,10 +6,16 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Step n brings user_version from n to n + 1.
-const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql"), include_str!("migrations/0003.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+    include_str!("migrations/0003.sql"),
+    include_str!("migrations/0004.sql"),
+];
 /// How long a lock of another program is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Pages in a part of what is given back to the disk.
+const GIVEN_BACK: i64 = 1_024;
 /// Pause before something refused is tried again.
 const RETRY: Duration = Duration::from_millis(5);
 
@@ -23,6 +29,8 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     }
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(PATIENCE)?;
+    // Holds for a database that is made now: what is deleted is given back to the disk, see [`give_back`].
+    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     to_wal(&connection)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
@@ -65,6 +73,22 @@ fn user_version(connection: &Connection) -> Result<i64, StoreError> {
 fn refuse_newer(path: &Path, found: i64) -> Result<(), StoreError> {
     let known = MIGRATIONS.len() as i64;
     if found > known { Err(StoreError::Newer { path: path.into(), found, known }) } else { Ok(()) }
+}
+
+/// Gives the pages of deleted records back to the disk, a part at a time: between two parts others may write.
+pub(super) fn give_back(connection: &Connection) -> Result<(), StoreError> {
+    let free = || -> rusqlite::Result<i64> { connection.pragma_query_value(None, "freelist_count", |r| r.get(0)) };
+    let mut left = free()?;
+    while left > 0 {
+        connection.execute_batch(&format!("PRAGMA incremental_vacuum({GIVEN_BACK})"))?;
+        let now = free()?;
+        // A database of before this was asked for keeps its pages for later records.
+        if now >= left {
+            break;
+        }
+        left = now;
+    }
+    Ok(())
 }
 
 /// Number of the last commit.

@@ -1,7 +1,7 @@
 //! The writer thread: commits events in groups, keeps summaries and pyramids in the same transaction, then publishes the
 //! watermark. What cannot be written now is kept and tried again.
 
-use super::{Shared, StoreError, now, pyramid, schema};
+use super::{Shared, StoreError, now, pyramid, queue, schema};
 use crate::event::{DeviceFigures, Evaluation, LayerNorm, Point, RunEvent, RunFacts, RunId, Status};
 use crossbeam::channel::{Receiver, Sender};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
@@ -22,6 +22,10 @@ pub(super) enum Message {
     Event(RunId, RunEvent),
     /// The job and where its commit is reported.
     Call(Job, Sender<Result<(), String>>),
+    /// Give the pages of what was deleted back to the disk.
+    GiveBack,
+    /// Mark runs whose process has died.
+    LookForDead,
     Close,
 }
 
@@ -51,6 +55,22 @@ impl Writer {
             match call {
                 Some(Message::Call(job, done)) => {
                     let _ = done.send(self.commit(job).map_err(|e| e.to_string()));
+                }
+                Some(Message::GiveBack) => {
+                    if let Err(error) = schema::give_back(&self.connection) {
+                        tracing::warn!("cannot give free pages back to the disk: {error}");
+                    }
+                }
+                Some(Message::LookForDead) => {
+                    let dir = self.shared.dir.clone();
+                    let mut found = Ok(());
+                    let committed = self.commit(|t| {
+                        found = queue::mark_interrupted(t, &dir);
+                        found.is_ok()
+                    });
+                    if let Err(error) = found.and(committed) {
+                        tracing::warn!("cannot look for runs whose process has died: {error}");
+                    }
                 }
                 Some(Message::Close) => return,
                 _ => {}

@@ -126,6 +126,9 @@ mod tests {
             best_epoch: None,
             lambda: None,
             position: 0,
+            tags: Vec::new(),
+            note: String::new(),
+            archived: false,
         }
     }
 
