@@ -45,7 +45,7 @@ fn terminal(globals: &Globals) -> anyhow::Result<u8> {
     let engine = Arc::new(
         Engine::start(store.handle(), &workers, crate::job::execute).context("cannot start the worker threads")?,
     );
-    let port = AppPort::start(&store, engine.clone(), runs)?;
+    let port = AppPort::start_remembering(&store, engine.clone(), runs, config::state_file())?;
     // A closed terminal or a polite kill saves what runs, as quitting does.
     let asked_to_end = Arc::new(AtomicBool::new(false));
     for signal in [SIGHUP, SIGTERM] {

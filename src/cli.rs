@@ -17,6 +17,7 @@ mod events;
 mod figure1;
 mod follow;
 mod inspect;
+mod label;
 mod runs;
 mod size;
 mod table1;
@@ -156,7 +157,8 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
     for cause in error.chain() {
         let of_input = cause.is::<crate::spec::SpecError>()
             || cause.is::<crate::task::TaskError>()
-            || cause.is::<crate::adapter::AdapterError>();
+            || cause.is::<crate::adapter::AdapterError>()
+            || cause.is::<crate::record::LabelError>();
         if of_input || cause.downcast_ref::<crate::job::JobError>().is_some_and(|e| e.is_input()) {
             return code::INPUT;
         }

@@ -1,8 +1,10 @@
 //! Where things are: the runs folder and the program's files. Flag over environment over what is found.
 
 mod file;
+mod state;
 
 pub use file::{Entry, Problem, SettingsFile};
+pub use state::{RunTable, State};
 
 use std::path::{Path, PathBuf};
 
@@ -42,6 +44,12 @@ pub fn settings_path() -> PathBuf {
 pub fn cache_folder() -> PathBuf {
     use etcetera::AppStrategy;
     strategy().map_or_else(|| std::env::temp_dir().join("eigenscope"), |xdg| xdg.cache_dir())
+}
+
+/// File of what the terminal program remembers between two starts; `None` without a home.
+pub fn state_file() -> Option<PathBuf> {
+    use etcetera::AppStrategy;
+    strategy().and_then(|xdg| xdg.in_state_dir("state.toml"))
 }
 
 fn choose(flag: Option<&Path>, environment: Option<PathBuf>, local: &Path, data_home: PathBuf) -> PathBuf {

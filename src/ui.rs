@@ -10,6 +10,7 @@ mod keymap;
 mod overlay;
 mod palette;
 mod plot;
+mod prompt;
 mod screen;
 mod settings;
 mod terminal;
@@ -17,17 +18,18 @@ mod text;
 mod theme;
 mod title;
 
-pub use filter::Filter;
+pub use filter::{Filter, FilterError};
 pub use settings::Settings;
 pub use terminal::is_terminal;
 pub use theme::{Colours, Scheme};
 
-use crate::config::Problem;
+use crate::config::{Problem, State};
 use crate::event::{RunId, Status};
-use crate::view::{About, Interest, Message, Port, Request, View};
+use crate::view::{About, Interest, Message, Port, Request, View, file_size};
 use action::Action;
 use crossterm::event::{Event, KeyEvent, KeyEventKind, MouseEvent, MouseEventKind};
 use palette::{Answer, Palette};
+use prompt::{Outcome, Prompt};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
 use screen::{Effect, Kind, Scene, Screen};
@@ -77,6 +79,8 @@ pub struct Ui<'a> {
     /// The run that the table of runs had selected when it was last looked at.
     selected: Option<RunId>,
     marked: Vec<RunId>,
+    /// How the screens are left, for the next start.
+    state: State,
     view: Arc<View>,
     /// What the terminal can show.
     colours: Colours,
@@ -114,18 +118,21 @@ enum Overlay {
         question: String,
         request: Request,
     },
+    Prompt(Box<Prompt>),
     Quit,
 }
 
 impl<'a> Ui<'a> {
     pub fn new(port: &'a dyn Port, choices: &Choices, colours: Colours) -> Self {
+        let state = port.remembered();
         Self {
             port,
-            screens: screen::all(choices),
+            screens: screen::all(choices, &state),
             current: 0,
             open: None,
             selected: None,
             marked: Vec::new(),
+            state,
             view: port.view(),
             colours,
             settings: Settings::default(),
@@ -220,9 +227,12 @@ impl<'a> Ui<'a> {
     fn look(&mut self) {
         let theme = self.theme();
         let scene = scene!(self, theme);
-        let interest = self.screens[self.current].interest(&scene, self.width);
+        let mut interest = self.screens[self.current].interest(&scene, self.width);
         if self.kind() == Kind::Runs {
             self.selected = interest.open.clone();
+        }
+        if let Overlay::Confirm { request: Request::Delete(ids), .. } = &self.overlay {
+            interest.disk_of = ids.clone();
         }
         if interest != self.interest {
             self.interest = interest.clone();
@@ -257,7 +267,9 @@ impl<'a> Ui<'a> {
             Event::Key(key) if key.kind != KeyEventKind::Release => self.key(*key),
             Event::Paste(text) => match &mut self.overlay {
                 Overlay::Palette(palette) => palette.pasted(text),
-                _ => self.screens[self.current].pasted(text),
+                Overlay::Prompt(prompt) => prompt.paste(text),
+                Overlay::None => self.screens[self.current].pasted(text),
+                _ => {}
             },
             Event::Mouse(mouse) => self.mouse(*mouse),
             _ => {}
@@ -328,6 +340,17 @@ impl<'a> Ui<'a> {
                 }
                 return;
             }
+            Overlay::Prompt(prompt) => {
+                match prompt.key(key) {
+                    Outcome::Open => {}
+                    Outcome::Cancelled => self.overlay = Overlay::None,
+                    Outcome::Answered(request) => {
+                        self.overlay = Overlay::None;
+                        self.port.ask(request);
+                    }
+                }
+                return;
+            }
             Overlay::Quit => {
                 self.overlay = Overlay::None;
                 self.done = matches!(name.as_str(), "s" | "y" | "q" | "ctrl-c");
@@ -394,19 +417,22 @@ impl<'a> Ui<'a> {
                 self.show(Some(id));
                 self.go(Kind::Run);
             }
-            Effect::Mark(id) => match self.marked.iter().position(|m| *m == id) {
-                Some(at) => drop(self.marked.remove(at)),
-                None => self.marked.push(id),
-            },
+            Effect::Mark(ids) => self.marked = ids,
             Effect::Ask(request) => self.port.ask(request),
             Effect::Filter(text) => {
                 self.screens.iter_mut().for_each(|s| s.filter(&text));
                 self.go(Kind::Runs);
             }
+            Effect::Prompt(prompt) => self.overlay = Overlay::Prompt(prompt),
             Effect::Fill(spec) => {
                 self.screens.iter_mut().for_each(|s| s.fill(&spec));
                 self.go(Kind::Launch);
             }
+            Effect::Remember(runs) => {
+                self.state.runs = runs;
+                self.port.ask(Request::Remember(self.state.clone()));
+            }
+            Effect::Several(effects) => effects.into_iter().for_each(|e| self.take(e)),
             Effect::Confirm { question, request } => self.overlay = Overlay::Confirm { question, request },
             Effect::Say(text) => self.say(Message::notice(text)),
             Effect::Copy(text) => {
@@ -456,9 +482,11 @@ impl<'a> Ui<'a> {
             Overlay::None => {}
             Overlay::Palette(palette) => palette.draw(frame, area, &theme),
             Overlay::Help(scroll) => overlay::help(frame, area, self.kind(), keymap, *scroll, &theme),
-            Overlay::Confirm { question, .. } => {
-                overlay::question(frame, area, question, "y yes · any other key no", &theme);
+            Overlay::Confirm { question, request } => {
+                let question = format!("{question}{}", freed(request, &self.view));
+                overlay::question(frame, area, &question, "y yes · any other key no", &theme);
             }
+            Overlay::Prompt(prompt) => prompt.draw(frame, area, &theme),
             Overlay::Quit => {
                 let text = match self.active() {
                     1 => "1 run is active; quitting saves it, and r resumes it later".into(),
@@ -468,6 +496,15 @@ impl<'a> Ui<'a> {
             }
         }
         finish::finish(frame.buffer_mut(), &theme, self.settings.ascii);
+    }
+}
+
+/// What a deletion gives back to the disk, once it is counted.
+fn freed(request: &Request, view: &View) -> String {
+    match request {
+        Request::Delete(ids) if view.disk.of == *ids => format!("\nthat frees {}", file_size(view.disk.bytes)),
+        Request::Delete(_) => "\ncounting what that frees".into(),
+        _ => String::new(),
     }
 }
 

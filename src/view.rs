@@ -2,8 +2,9 @@
 
 pub mod compare;
 
+use crate::config::State;
 use crate::event::{Control, DeviceFigures, RunId};
-use crate::record::{RunDetail, RunNorms, RunSummary};
+use crate::record::{Label, RunDetail, RunNorms, RunSummary};
 use crate::spec::RunSpec;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -28,6 +29,8 @@ pub struct Interest {
     pub sizes_of: Vec<RunSpec>,
     /// Specs whose runs' GPU memory is wanted, before any is launched.
     pub memory_of: Vec<RunSpec>,
+    /// Runs whose files' bytes are wanted.
+    pub disk_of: Vec<RunId>,
 }
 
 /// What changed since the last one.
@@ -46,6 +49,7 @@ pub struct Delta {
     pub sizes: Option<Vec<AdapterSize>>,
     pub memory: Option<Arc<Vec<MemoryNeed>>>,
     pub devices: Option<Arc<Vec<Device>>>,
+    pub disk: Option<DiskUse>,
 }
 
 /// A device that runs can train on and what it is doing.
@@ -80,6 +84,28 @@ pub struct MemoryNeed {
     pub card: Option<u64>,
 }
 
+/// Bytes of the files of some runs together.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DiskUse {
+    pub of: Vec<RunId>,
+    pub bytes: u64,
+}
+
+/// Bytes in words: `312 B`, `7.1 MiB`.
+pub fn file_size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let mut value = bytes as f64 / 1024.0;
+    let mut unit = 0;
+    while value >= 1023.95 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    format!("{value:.1} {}", UNITS[unit])
+}
+
 /// All that the screens show.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct View {
@@ -97,6 +123,8 @@ pub struct View {
     pub memory: Arc<Vec<MemoryNeed>>,
     /// Brought while they are looked at.
     pub devices: Arc<Vec<Device>>,
+    /// Of the runs that were asked for last.
+    pub disk: DiskUse,
 }
 
 impl View {
@@ -136,6 +164,9 @@ impl View {
         if let Some(devices) = delta.devices {
             self.devices = devices;
         }
+        if let Some(disk) = delta.disk {
+            self.disk = disk;
+        }
     }
 
     fn fold_norms(&mut self, changed: Vec<Arc<RunNorms>>, removed: &[RunId]) {
@@ -166,12 +197,17 @@ impl View {
 pub enum Request {
     /// Check each run, then queue all of them or none; answered by a message about [`About::Launch`].
     Launch(Vec<RunSpec>),
-    Control(RunId, Control),
-    /// Queue a stopped, interrupted or failed run again, from its checkpoint.
-    Requeue(RunId),
+    Control(Vec<RunId>, Control),
+    /// Queue stopped, interrupted or failed runs again, from their checkpoints.
+    Requeue(Vec<RunId>),
     /// Move a queued run by so many places of the queue, up where negative.
     Shift(RunId, i64),
-    Delete(RunId),
+    /// Remove runs with their files.
+    Delete(Vec<RunId>),
+    /// Change what is said of runs, of all or none.
+    Label(Vec<RunId>, Label),
+    /// Remember how the screens were left; answered only where that fails.
+    Remember(State),
     /// Write what is shown to a file in the exports folder.
     Export {
         file_stem: String,
@@ -221,6 +257,10 @@ pub trait Port {
     fn ask(&self, request: Request);
     /// Messages that came since the last call.
     fn messages(&self) -> Vec<Message>;
+    /// How the screens were left at the last start.
+    fn remembered(&self) -> State {
+        State::default()
+    }
     /// Device, load and memory in a few words for the title line.
     fn device_line(&self) -> String;
 }

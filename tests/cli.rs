@@ -328,6 +328,47 @@ fn figure1_takes_the_choices_of_its_screen() {
 }
 
 #[test]
+fn labels_are_given_and_found_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let runs = folder.path();
+    {
+        let store = Store::open(runs).expect("a store");
+        let handle = store.handle();
+        for id in handle.create(&vec![RunSpec::default(); 3]).expect("runs") {
+            handle.ask(&id, eigenscope::event::Control::Stop).expect("stopped");
+        }
+    }
+    let tagged = json(runs, &["runs", "tag", "r0001", "r0002", "--add", "base,old", "--remove", "none"]);
+    assert_eq!(tagged[1]["tags"], serde_json::json!(["base", "old"]));
+    json(runs, &["runs", "tag", "r0002", "--remove", "old"]);
+    let noted = json(runs, &["runs", "note", "r0001", "--text", "why lr matters"]);
+    assert_eq!(noted[0]["note"], "why lr matters");
+    assert_eq!(json(runs, &["runs", "rename", "r0003", "--to", "mine"])[0]["name"], "mine");
+    let listed = |filter: &str| -> Vec<String> {
+        let rows = json(runs, &["runs", "list", "--filter", filter]);
+        let rows = rows.as_array().expect("rows").iter();
+        rows.map(|r| r["id"].as_str().expect("an id").to_string()).collect()
+    };
+    assert_eq!(listed("tag:base"), ["r0002", "r0001"]);
+    assert_eq!(listed("tag:old note:LR | name:mine"), ["r0003", "r0001"]);
+    assert_eq!(json(runs, &["runs", "archive", "mine"])[0]["archived"], true);
+    assert_eq!(listed(""), ["r0002", "r0001"], "what is archived is not listed");
+    assert_eq!(listed("is:archived"), ["r0003"]);
+    json(runs, &["runs", "archive", "mine", "--undo"]);
+    assert_eq!(listed("").len(), 3);
+    for (args, code, word) in [
+        (&["runs", "tag", "r0001", "--add", "a|b"][..], 3, "a|b"),
+        (&["runs", "tag", "r0001"], 2, "--add"),
+        (&["runs", "rename", "r0001", "--to", " "], 3, "name"),
+        (&["runs", "note", "r0009", "--text", "x"], 4, "r0009"),
+        (&["runs", "list", "--filter", "lr>=x"], 2, "no number"),
+    ] {
+        let (found, text) = failure(runs, args);
+        assert!(found == code && text.contains(word), "{args:?}: {found} {text}");
+    }
+}
+
+#[test]
 fn usage_errors_have_their_own_code() {
     let runs = tempfile::tempdir().expect("a folder");
     assert_eq!(failure(runs.path(), &["train", "--no-such-flag"]).0, 2);

@@ -42,6 +42,8 @@ impl Terminal {
         command.env("TERM", "xterm-256color");
         command.env("LC_ALL", "C.UTF-8");
         command.env("XDG_CONFIG_HOME", runs.join("settings"));
+        // What is remembered between starts is the test's own too.
+        command.env("XDG_STATE_HOME", runs.join("state"));
         let child = pty.slave.spawn_command(command).expect("started");
         drop(pty.slave);
         let mut output = pty.master.try_clone_reader().expect("output");
@@ -158,6 +160,8 @@ fn from_first_start_to_export_and_restart() {
     let mut again = Terminal::start(folder.path(), 200, 60);
     again.wait_for_text("Runs (16/16)");
     again.wait_for_text("saved");
+    again.press("v k \u{1b}");
+    again.wait_for_text("constant columns hidden");
     again.press("/id:r0001\r");
     again.wait_for_text("Runs (1/16)");
     again.press("r");
@@ -166,6 +170,11 @@ fn from_first_start_to_export_and_restart() {
     again.wait_for("refusal or deletion", |s| s.contains("is deleted") || s.contains("stop it before"));
     again.press("qs");
     assert_eq!(again.ended(), 0);
+
+    let mut third = Terminal::start(folder.path(), 200, 60);
+    third.wait_for_text("constant columns hidden");
+    third.press("qs");
+    assert_eq!(third.ended(), 0);
 }
 
 /// Steps of all runs together, as another process reads them.

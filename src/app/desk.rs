@@ -1,12 +1,13 @@
 //! Carries out what the screens ask, away from their thread, and answers with one line.
 
 use crate::engine::Engine;
-use crate::event::Control;
+use crate::event::{Control, RunId};
 use crate::export;
 use crate::job;
+use crate::record::Label;
 use crate::spec::{RunSpec, preset};
 use crate::store::StoreHandle;
-use crate::view::{About, Message, Request};
+use crate::view::{About, Message, Request, file_size};
 use anyhow::Context;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,46 +16,77 @@ pub(super) struct Desk {
     pub store: StoreHandle,
     pub engine: Arc<Engine>,
     pub exports: PathBuf,
+    /// Where it is remembered how the screens were left, if anywhere.
+    pub state: Option<PathBuf>,
 }
 
 impl Desk {
-    pub fn carry_out(&self, request: Request) -> Message {
+    /// What there is to say of it.
+    pub fn carry_out(&self, request: Request) -> Option<Message> {
         let launch = matches!(request, Request::Launch(_));
         let result = self.try_carry_out(request);
         let field = result.as_ref().err().and_then(|e| e.downcast_ref::<job::JobError>()?.field().map(str::to_string));
         let about = if launch { About::Launch { field } } else { About::Other };
         match result {
-            Ok(text) => Message { about, ..Message::notice(text) },
-            Err(error) => Message { about, ..Message::error(crate::cli::explain(&error)) },
+            Ok(text) if text.is_empty() => None,
+            Ok(text) => Some(Message { about, ..Message::notice(text) }),
+            Err(error) => Some(Message { about, ..Message::error(crate::cli::explain(&error)) }),
         }
     }
 
+    /// What was done, empty where that need not be said.
     fn try_carry_out(&self, request: Request) -> anyhow::Result<String> {
         Ok(match request {
             Request::Launch(specs) => self.launch(&specs)?,
             Request::Demo => self.launch(&preset::demo(&preset::DEMO_TASKS))?,
-            Request::Control(id, control) => {
-                self.engine.control(&id, control)?;
-                let asked = match control {
-                    Control::Stop => "stops and saves after this batch",
-                    Control::Pause => "pauses after this batch",
-                    Control::Resume => "goes on",
-                    Control::Cancel => "is cancelled after this batch",
+            Request::Control(ids, control) => {
+                each(&ids, |id| Ok(self.engine.control(id, control)?))?;
+                let (one, many) = match control {
+                    Control::Stop => ("stops and saves after this batch", "stop and save after their batches"),
+                    Control::Pause => ("pauses after this batch", "pause after their batches"),
+                    Control::Resume => ("goes on", "go on"),
+                    Control::Cancel => ("is cancelled after this batch", "are cancelled after their batches"),
                 };
-                format!("{id} {asked}")
+                told(&ids, one, many)
             }
-            Request::Requeue(id) => {
-                self.store.requeue(&id)?;
+            Request::Requeue(ids) => {
+                let queued = each(&ids, |id| Ok(self.store.requeue(id)?));
                 self.engine.wake();
-                format!("{id} is queued to go on")
+                queued?;
+                told(&ids, "is queued to go on", "are queued to go on")
             }
             Request::Shift(id, places) => {
                 let (place, of) = self.store.shift(&id, places)?;
                 format!("{id} is number {place} of {of} in the queue")
             }
-            Request::Delete(id) => {
-                self.store.delete(&id)?;
-                format!("{id} is deleted")
+            Request::Delete(ids) => {
+                let mut freed = 0;
+                each(&ids, |id| {
+                    freed += self.store.delete(id)?;
+                    Ok(())
+                })?;
+                format!("{}: {} freed", told(&ids, "is deleted", "are deleted"), file_size(freed))
+            }
+            Request::Label(ids, label) => {
+                let label = label.checked()?;
+                self.store.label(&ids, label.clone())?;
+                match label {
+                    Label::Name(name) => format!("{} {name}", told(&ids, "is now called", "are now called")),
+                    Label::Note(note) if note.is_empty() => told(&ids, "has no note now", "have no note now"),
+                    Label::Note(_) => told(&ids, "has its note", "have the note"),
+                    Label::Tags { .. } => told(&ids, "has its tags", "have their tags"),
+                    Label::Archived(true) => {
+                        format!("{}; the filter is:archived shows what is", told(&ids, "is archived", "are archived"))
+                    }
+                    Label::Archived(false) => told(&ids, "is back in the table", "are back in the table"),
+                }
+            }
+            Request::Remember(state) => {
+                if let Some(path) = &self.state {
+                    let place = || format!("cannot remember how the table is shown in {}", path.display());
+                    state.save(path).with_context(place)?;
+                }
+                String::new()
             }
             Request::Export { file_stem, figure } => {
                 let path = export::free_path(&self.exports, &file_stem, "png");
@@ -88,5 +120,24 @@ impl Desk {
             [first, .., last] => format!("{} runs are queued: {first} to {last}", ids.len()),
             [] => "nothing to launch".into(),
         })
+    }
+}
+
+/// Does `work` for each run; where some refuse, says how many it was done for and why the first refused.
+fn each(ids: &[RunId], mut work: impl FnMut(&RunId) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let refusals: Vec<anyhow::Error> = ids.iter().filter_map(|id| work(id).err()).collect();
+    let done = ids.len() - refusals.len();
+    match refusals.into_iter().next() {
+        None => Ok(()),
+        Some(error) if ids.len() == 1 => Err(error),
+        Some(error) => Err(error.context(format!("done for {done} of {} runs", ids.len()))),
+    }
+}
+
+/// What happens to the one run, or to so many.
+fn told(ids: &[RunId], one: &str, many: &str) -> String {
+    match ids {
+        [only] => format!("{only} {one}"),
+        _ => format!("{} runs {many}", ids.len()),
     }
 }

@@ -3,16 +3,17 @@
 use super::desk::Desk;
 use super::devices::{self, Sampler};
 use super::forecast::{Forecast, Told};
+use crate::config::State;
 use crate::cuda;
 use crate::engine::Engine;
 use crate::event::RunId;
 use crate::record::{RunDetail, Series};
 use crate::spec::RunSpec;
 use crate::store::{Reader, Store, StoreError, StoreHandle};
-use crate::view::{AdapterSize, Delta, Device, Interest, Message, Port, Request, View};
+use crate::view::{AdapterSize, Delta, Device, DiskUse, Interest, Message, Port, Request, View};
 use anyhow::Context;
 use crossbeam::channel::{Receiver, Sender, bounded, unbounded};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -21,6 +22,8 @@ use std::time::{Duration, Instant};
 const TICK: Duration = Duration::from_millis(100);
 /// How often the devices are asked what they are doing.
 const LOOK: Duration = Duration::from_secs(1);
+/// How often runs are looked for whose process, another one, has died.
+const DEAD: Duration = Duration::from_secs(5);
 /// Newest lines of a run's log that are brought.
 const LOG_LINES: usize = 500;
 /// Series of a comparison.
@@ -45,12 +48,24 @@ pub struct AppPort {
     forecast: Forecast,
     wake: Option<Sender<()>>,
     requests: Option<Sender<Request>>,
+    remembered: State,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl AppPort {
-    /// Reads the store once, so that the first frame is whole, then starts the threads.
+    /// Reads the store once, so that the first frame is whole, then starts the threads. Remembers nothing of the screens.
     pub fn start(store: &Store, engine: Arc<Engine>, runs: &Path) -> anyhow::Result<Self> {
+        Self::start_remembering(store, engine, runs, None)
+    }
+
+    /// The same with a file, where there is one, for how the screens are left.
+    pub fn start_remembering(
+        store: &Store,
+        engine: Arc<Engine>,
+        runs: &Path,
+        state: Option<PathBuf>,
+    ) -> anyhow::Result<Self> {
+        let remembered = state.as_deref().map(State::load).unwrap_or_default();
         let shared = Arc::new(Shared::default());
         let cards = cuda::cards().unwrap_or_default();
         let forecast = Forecast::start(cards.clone()).context("cannot start the forecast thread")?;
@@ -75,18 +90,19 @@ impl AppPort {
             .context("cannot start the reader thread")?;
 
         let (requests, asked) = unbounded();
-        let desk = Desk { store: store.handle(), engine, exports: runs.join(crate::config::EXPORTS) };
+        let desk = Desk { store: store.handle(), engine, exports: runs.join(crate::config::EXPORTS), state };
         let answering = shared.clone();
         let desk = std::thread::Builder::new()
             .name("desk".into())
             .spawn(move || {
                 for request in asked {
                     let message = desk.carry_out(request);
-                    lock(&answering.messages).push(message);
+                    lock(&answering.messages).extend(message);
                 }
             })
             .context("cannot start the desk thread")?;
-        Ok(Self { shared, forecast, wake: Some(wake), requests: Some(requests), threads: vec![reader, desk] })
+        let threads = vec![reader, desk];
+        Ok(Self { shared, forecast, wake: Some(wake), requests: Some(requests), remembered, threads })
     }
 }
 
@@ -116,6 +132,10 @@ impl Port for AppPort {
 
     fn messages(&self) -> Vec<Message> {
         std::mem::take(&mut lock(&self.shared.messages))
+    }
+
+    fn remembered(&self) -> State {
+        self.remembered.clone()
     }
 
     fn device_line(&self) -> String {
@@ -152,7 +172,12 @@ impl Follower {
     fn run(mut self, shared: &Shared, woken: &Receiver<()>, store: &StoreHandle) {
         let mut failing = false;
         let mut looked = Instant::now();
+        let mut buried = Instant::now();
         loop {
+            if buried.elapsed() >= DEAD && self.view.runs.iter().any(|r| r.status.is_live()) {
+                buried = Instant::now();
+                store.look_for_dead();
+            }
             if looked.elapsed() >= LOOK {
                 looked = Instant::now();
                 self.sample(shared);
@@ -205,7 +230,11 @@ impl Follower {
             Vec::new()
         };
         let sizes = (interest.sizes_of != self.seen.sizes_of).then(|| sizes(&interest.sizes_of));
-        self.view.fold(Delta { watermark, runs, removed, open, compare, figure1, sizes, memory, devices });
+        let disk = (interest.disk_of != self.seen.disk_of).then(|| DiskUse {
+            bytes: interest.disk_of.iter().map(|id| self.reader.folder_bytes(id)).sum(),
+            of: interest.disk_of.clone(),
+        });
+        self.view.fold(Delta { watermark, runs, removed, open, compare, figure1, sizes, memory, devices, disk });
         self.seen = interest;
         *lock(&shared.view) = Arc::new(self.view.clone());
         Ok(())

@@ -1,10 +1,13 @@
-//! `runs`: past runs listed, shown, resumed, deleted, exported.
+//! `runs`: past runs listed, shown, resumed, deleted, exported; what is said of them is in `label.rs`.
 
+use super::label;
 use super::{Answer, Globals, Subcommand, code, follow, print_json, size};
 use crate::chart::{self, ChartOptions};
 use crate::export;
 use crate::record::{RunDetail, RunSummary};
 use crate::store::{Reader, Store};
+use crate::ui::Filter;
+use crate::view::file_size;
 use anyhow::Context;
 use clap::{Arg, ArgMatches, Command, value_parser};
 use serde::Serialize;
@@ -30,6 +33,9 @@ pub struct Row<'a> {
     /// Adapter parameters as the paper counts them.
     params: u64,
     seconds: f64,
+    tags: &'a [String],
+    note: &'a str,
+    archived: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<&'a str>,
 }
@@ -50,6 +56,9 @@ impl<'a> Row<'a> {
             last: run.last,
             params: run.facts.adapter_parameters,
             seconds: run.seconds,
+            tags: &run.tags,
+            note: &run.note,
+            archived: run.archived,
             cause: run.cause.as_deref(),
         }
     }
@@ -64,12 +73,23 @@ impl Subcommand for Runs {
             .required(true)
             .value_parser(value_parser!(PathBuf))
             .help("file to write; its ending chooses png, svg, csv or json");
+        let filter = Arg::new("filter")
+            .long("filter")
+            .value_name("FILTER")
+            .default_value("")
+            .value_parser(|text: &str| Filter::parse(text))
+            .help("as in the terminal: \"task:cola tag:x lr>=1e-3 -status:failed | is:archived\"");
         let ids: Vec<&str> = chart::ALL.iter().map(|c| c.id()).collect();
         let what = Arg::new("chart").long("chart").value_name("CHART").default_value("loss").value_parser(ids);
         Command::new("runs")
-            .about("List, show, resume, delete and export past runs")
+            .about("List, show, resume, tag, rename, archive, delete and export past runs")
             .subcommand_required(true)
-            .subcommand(Command::new("list").about("All runs, newest first"))
+            .subcommand(
+                Command::new("list")
+                    .about("Runs, newest first; archived ones where the filter asks for them")
+                    .arg(filter),
+            )
+            .subcommands(label::commands())
             .subcommand(Command::new("show").about("One run: settings, scores, files").arg(run()))
             .subcommand(
                 Command::new("resume")
@@ -92,18 +112,16 @@ impl Subcommand for Runs {
         let store = Store::open(&globals.runs)?;
         let reader = store.reader()?;
         let Some((name, matches)) = matches.subcommand() else { return Ok(Answer::Code(code::USAGE)) };
-        if name == "resume" || name == "export" {
-            let mut runs: Vec<RunSummary> = Vec::new();
-            for text in matches.get_many::<String>("run").into_iter().flatten() {
-                let run = reader.find(text)?;
-                if !runs.iter().any(|r| r.id == run.id) {
-                    runs.push(run);
-                }
-            }
-            if name == "resume" {
-                return Ok(Answer::Code(follow::resume(globals, &store, &runs)?));
-            }
-            write_chart(&reader, &runs, matches, globals.json)?;
+        if name == "resume" {
+            return Ok(Answer::Code(follow::resume(globals, &store, &several(matches, &reader)?)?));
+        }
+        if name == "export" {
+            write_chart(&reader, &several(matches, &reader)?, matches, globals.json)?;
+            return Ok(Answer::Code(code::OK));
+        }
+        if let Some(label) = label::asked(name, matches)? {
+            let runs = several(matches, &reader)?;
+            label::carry_out(&store, &runs, label, globals.json)?;
             return Ok(Answer::Code(code::OK));
         }
         let wanted = matches.try_get_one::<String>("run").ok().flatten();
@@ -111,13 +129,20 @@ impl Subcommand for Runs {
         match (name, run) {
             ("show", Some(run)) => show(&reader, &run, globals.json)?,
             ("delete", Some(run)) => {
-                store.handle().delete(&run.id)?;
-                eprintln!("deleted {} ({})", run.id, run.name);
+                let bytes = store.handle().delete(&run.id)?;
+                eprintln!("deleted {} ({}): {} freed", run.id, run.name, file_size(bytes));
                 if globals.json {
-                    print_json(&json!({ "deleted": run.id }))?;
+                    print_json(&json!({ "deleted": run.id, "bytes": bytes }))?;
                 }
             }
-            _ => list(&reader.list()?, globals.json)?,
+            _ => {
+                let mut runs = reader.list()?;
+                let any = !runs.is_empty();
+                if let Some(filter) = matches.get_one::<Filter>("filter") {
+                    runs.retain(|run| filter.holds(run, &[]));
+                }
+                list(&runs, any, globals.json)?;
+            }
         }
         Ok(Answer::Code(code::OK))
     }
@@ -143,12 +168,30 @@ fn write_chart(reader: &Reader, runs: &[RunSummary], matches: &ArgMatches, json:
     Ok(())
 }
 
-fn list(runs: &[RunSummary], json: bool) -> anyhow::Result<()> {
+/// The runs that are named, each once.
+fn several(matches: &ArgMatches, reader: &Reader) -> anyhow::Result<Vec<RunSummary>> {
+    let mut runs: Vec<RunSummary> = Vec::new();
+    for text in matches.get_many::<String>("run").into_iter().flatten() {
+        let run = reader.find(text)?;
+        if !runs.iter().any(|r| r.id == run.id) {
+            runs.push(run);
+        }
+    }
+    Ok(runs)
+}
+
+/// `any`: there are runs, also where none of them is wanted.
+fn list(runs: &[RunSummary], any: bool, json: bool) -> anyhow::Result<()> {
     if json {
         return print_json(&runs.iter().map(Row::of).collect::<Vec<_>>());
     }
     if runs.is_empty() {
-        eprintln!("no runs yet: `eigenscope demo --headless` or `eigenscope train --task sst-2` makes some");
+        match any {
+            true => eprintln!("no run fits; `--filter is:archived` lists what was archived"),
+            false => {
+                eprintln!("no runs yet: `eigenscope demo --headless` or `eigenscope train --task sst-2` makes some");
+            }
+        }
         return Ok(());
     }
     let number = |v: Option<f64>| v.map_or("-".to_string(), |v| format!("{v:.4}"));
@@ -166,13 +209,13 @@ fn list(runs: &[RunSummary], json: bool) -> anyhow::Result<()> {
     );
     for r in runs {
         outln!(
-            "{:6} {:11} {:24} {:6} {:8} {:>8.0e} {:>7} {:>8} {:>8}",
+            "{:6} {:11} {:24} {:6} {:8} {:>8} {:>7} {:>8} {:>8}",
             r.id,
             r.status,
             r.name,
             r.spec.task,
             r.spec.method,
-            r.spec.lr,
+            format!("{:e}", r.spec.lr),
             r.step,
             number(r.best),
             number(r.last)
@@ -205,6 +248,15 @@ fn show(reader: &Reader, run: &RunSummary, json: bool) -> anyhow::Result<()> {
         facts.adapter_bytes,
         facts.head_parameters
     );
+    if !run.tags.is_empty() {
+        outln!("tags {}", run.tags.join(" "));
+    }
+    if !run.note.is_empty() {
+        outln!("note {}", run.note);
+    }
+    if run.archived {
+        outln!("archived");
+    }
     outln!("\n{}", run.spec.to_toml());
     for e in &detail.evaluations {
         let scores: Vec<String> = e.scores.iter().map(|(id, v)| format!("{id} {v:.4}")).collect();

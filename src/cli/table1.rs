@@ -20,7 +20,8 @@ impl Subcommand for PrintTable1 {
     }
 
     fn run(&self, matches: &ArgMatches, globals: &Globals) -> anyhow::Result<Answer> {
-        let runs = Store::open(&globals.runs)?.reader()?.list()?;
+        let mut runs = Store::open(&globals.runs)?.reader()?.list()?;
+        runs.retain(|r| !r.archived);
         let mut table = Table1::of(&runs, None);
         if let Some(model) = matches.get_one::<String>("model") {
             let names = || table.sources.iter().map(|s| s.model.as_str()).collect::<Vec<_>>().join(", ");

@@ -1,11 +1,22 @@
-//! The filter of the table of runs: `task:cola method:lora lr>=1e-3 -status:failed word | task:rte`. Terms of one alternative
-//! must all hold; `|` separates alternatives; `-` negates a term.
+//! The filter of the table of runs: `task:cola method:lora lr>=1e-3 -status:failed "two words" | is:marked`. Terms of one
+//! alternative must all hold; `|` separates alternatives; `-` negates a term; quotes keep spaces and signs in a text.
 
+mod complete;
+mod field;
+mod parse;
+
+pub use complete::{Known, complete};
+pub use parse::FilterError;
+
+use crate::event::RunId;
 use crate::record::RunSummary;
+use field::{Number, State, Text};
+use std::fmt;
 
-/// A parsed filter; empty lets every run through.
+/// A parsed filter; empty lets every run through that is not archived.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Filter {
+    /// None is empty.
     alternatives: Vec<Vec<Term>>,
 }
 
@@ -17,12 +28,19 @@ struct Term {
 
 #[derive(Clone, Debug, PartialEq)]
 enum TermKind {
-    /// Anywhere in id or name.
+    /// Anywhere in id, name or tags.
     Word(String),
-    /// A field that begins with a text.
-    Text { field: &'static str, value: String },
+    Text {
+        field: &'static Text,
+        value: String,
+    },
     /// A number compared.
-    Number { field: &'static str, order: Order, value: f64 },
+    Number {
+        field: &'static Number,
+        order: Order,
+        value: f64,
+    },
+    Is(&'static State),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,88 +52,101 @@ enum Order {
     Greater,
 }
 
-const TEXTS: [&str; 6] = ["task", "method", "status", "model", "name", "id"];
-const NUMBERS: [&str; 7] = ["lr", "seed", "rank", "best", "loss", "epochs", "step"];
-
-impl Filter {
-    /// Never fails: what is no known field is a word.
-    pub fn parse(text: &str) -> Self {
-        let alternative = |part: &str| part.split_whitespace().map(Term::parse).collect::<Vec<_>>();
-        let alternatives = text.split('|').map(alternative).filter(|terms| !terms.is_empty()).collect();
-        Self { alternatives }
-    }
-
-    pub fn holds(&self, run: &RunSummary) -> bool {
-        self.alternatives.is_empty() || self.alternatives.iter().any(|terms| terms.iter().all(|t| t.holds(run)))
-    }
-}
-
-impl Term {
-    fn parse(text: &str) -> Self {
-        let (negated, text) = match text.strip_prefix('-') {
-            Some(rest) if !rest.is_empty() => (true, rest),
-            _ => (false, text),
-        };
-        let kind = comparison(text).or_else(|| field(text)).unwrap_or_else(|| TermKind::Word(text.to_lowercase()));
-        Self { negated, kind }
-    }
-
-    fn holds(&self, run: &RunSummary) -> bool {
-        let holds = match &self.kind {
-            TermKind::Word(word) => run.name.to_lowercase().contains(word) || run.id.as_str().contains(word.as_str()),
-            TermKind::Text { field, value } => text_of(run, field).to_lowercase().starts_with(value.as_str()),
-            TermKind::Number { field, order, value } => number_of(run, field).is_some_and(|n| match order {
-                Order::Less => n < *value,
-                Order::LessOrEqual => n <= *value,
-                Order::Equal => n == *value,
-                Order::GreaterOrEqual => n >= *value,
-                Order::Greater => n > *value,
-            }),
-        };
-        holds != self.negated
-    }
-}
-
-fn field(text: &str) -> Option<TermKind> {
-    let (name, value) = text.split_once(':')?;
-    let field = *TEXTS.iter().find(|f| **f == name)?;
-    Some(TermKind::Text { field, value: value.to_lowercase() })
-}
-
-fn comparison(text: &str) -> Option<TermKind> {
-    let orders = [
+impl Order {
+    /// Longer signs first: `<` begins `<=`.
+    const ALL: [(&'static str, Order); 5] = [
         ("<=", Order::LessOrEqual),
         (">=", Order::GreaterOrEqual),
         ("<", Order::Less),
         (">", Order::Greater),
         ("=", Order::Equal),
     ];
-    orders.into_iter().find_map(|(sign, order)| {
-        let (name, value) = text.split_once(sign)?;
-        let field = *NUMBERS.iter().find(|f| **f == name)?;
-        Some(TermKind::Number { field, order, value: value.parse().ok()? })
-    })
-}
 
-fn text_of<'a>(run: &'a RunSummary, field: &str) -> &'a str {
-    match field {
-        "task" => &run.spec.task,
-        "method" => &run.spec.method,
-        "status" => run.status.as_str(),
-        "model" => &run.spec.model,
-        "id" => run.id.as_str(),
-        _ => &run.name,
+    fn sign(self) -> &'static str {
+        Self::ALL.iter().find(|(_, order)| *order == self).map_or("", |(sign, _)| sign)
+    }
+
+    fn holds(self, found: f64, value: f64) -> bool {
+        match self {
+            Order::Less => found < value,
+            Order::LessOrEqual => found <= value,
+            Order::Equal => found == value,
+            Order::GreaterOrEqual => found >= value,
+            Order::Greater => found > value,
+        }
     }
 }
 
-fn number_of(run: &RunSummary, field: &str) -> Option<f64> {
-    match field {
-        "lr" => Some(run.spec.lr),
-        "seed" => Some(run.spec.seed as f64),
-        "rank" => Some(run.spec.rank as f64),
-        "best" => run.best,
-        "loss" => run.loss,
-        "epochs" => Some(run.spec.epochs as f64),
-        _ => Some(run.step as f64),
+impl Filter {
+    /// The whole text understood, or the first thing in it that cannot be.
+    pub fn parse(text: &str) -> Result<Self, FilterError> {
+        match Self::read(text) {
+            (filter, None) => Ok(filter),
+            (_, Some(error)) => Err(error),
+        }
+    }
+
+    /// What can be understood of the text, for while it is being typed, and the first thing that cannot.
+    pub fn read(text: &str) -> (Self, Option<FilterError>) {
+        let (alternatives, error) = parse::parse(text);
+        (Self { alternatives }, error)
+    }
+
+    /// A term is about being marked.
+    pub fn is_about_marks(&self) -> bool {
+        self.alternatives.iter().flatten().any(|t| matches!(t.kind, TermKind::Is(s) if s.id == field::MARKED))
+    }
+
+    /// Whether the run is let through. An archived run is where a term is about being archived.
+    pub fn holds(&self, run: &RunSummary, marked: &[RunId]) -> bool {
+        if self.alternatives.is_empty() {
+            return !run.archived;
+        }
+        self.alternatives.iter().any(|terms| {
+            let shown =
+                !run.archived || terms.iter().any(|t| matches!(t.kind, TermKind::Is(s) if s.id == field::ARCHIVED));
+            shown && terms.iter().all(|t| t.holds(run, marked))
+        })
+    }
+}
+
+impl Term {
+    fn holds(&self, run: &RunSummary, marked: &[RunId]) -> bool {
+        let holds = match &self.kind {
+            TermKind::Word(word) => {
+                let has = |text: &str| text.to_lowercase().contains(word.as_str());
+                has(&run.name) || has(run.id.as_str()) || run.tags.iter().any(|t| has(t))
+            }
+            TermKind::Text { field, value } => (field.holds)(run, value),
+            TermKind::Number { field, order, value } => (field.of)(run).is_some_and(|n| order.holds(n, *value)),
+            TermKind::Is(state) => (state.holds)(run, marked),
+        };
+        holds != self.negated
+    }
+}
+
+/// In a form that is parsed to the same filter.
+impl fmt::Display for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, terms) in self.alternatives.iter().enumerate() {
+            f.write_str(if i > 0 { " | " } else { "" })?;
+            for (j, term) in terms.iter().enumerate() {
+                f.write_str(if j > 0 { " " } else { "" })?;
+                write!(f, "{term}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Term {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.negated { "-" } else { "" })?;
+        match &self.kind {
+            TermKind::Word(word) => f.write_str(&parse::quoted(word)),
+            TermKind::Text { field, value } => write!(f, "{}:{}", field.id, parse::quoted(value)),
+            TermKind::Number { field, order, value } => write!(f, "{}{}{value:?}", field.id, order.sign()),
+            TermKind::Is(state) => write!(f, "is:{}", state.id),
+        }
     }
 }

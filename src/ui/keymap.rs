@@ -38,20 +38,34 @@ const CURVES: &[Kind] = &[Run, Compare];
 
 /// Every key. A screen's own meaning stands before the general one.
 pub static KEYS: &[Binding] = &[
-    key(&["enter"], Action::Open, &[Runs, Queue], "open the selected run", "open"),
-    key(&["space"], Action::Mark, &[Runs], "mark or unmark the run, for what works on several", "mark"),
-    key(&["d"], Action::Demo, &[Runs], "launch the demo", "demo"),
-    key(&["/"], Action::Filter, &[Runs], "filter: word task:cola status:failed -word lr>=1e-3 |", "filter"),
-    key(&["s"], Action::NextSort, &[Runs], "sort by the next column", "sort"),
+    key(&["enter"], Action::Open, &[Runs, Queue], "open the run; unfold or fold the group", "open"),
+    key(&["space"], Action::Mark, &[Runs], "mark or unmark: keys act on all that is marked", "mark"),
+    key(&["ctrl-a"], Action::MarkAll, &[Runs], "mark or unmark all runs shown", ""),
+    key(&["esc"], Action::Back, &[Runs], "take the marks away; without marks, show all again", ""),
+    key(&["d"], Action::Demo, &[Runs], "launch the demo", ""),
+    key(&["/"], Action::Filter, &[Runs], "filter: task:cola lr>=1e-3 -word | is:archived", "filter"),
+    key(&["x"], Action::Stop, &[Runs, Run, Queue], "stop and save the run (resumable)", "stop"),
+    key(&["p"], Action::Pause, &[Runs, Run, Queue], "pause", "pause"),
+    key(&["r"], Action::Resume, &[Runs, Run, Queue], "resume what is paused, stopped, interrupted or failed", "resume"),
+    key(&["z"], Action::Group, &[Runs], "group by task and method, also by lr and batch, not", "group"),
+    key(&["l", "right"], Action::Right, &[Runs], "unfold the group", ""),
+    key(&["h", "left"], Action::Left, &[Runs], "fold the group", ""),
+    key(&["v"], Action::Columns, &[Runs], "choose columns; hide those that are constant", "columns"),
+    key(&["J"], Action::MoveDown, &[Runs], "in the chooser of columns: move the column down", ""),
+    key(&["K"], Action::MoveUp, &[Runs], "in the chooser of columns: move the column up", ""),
+    key(&["s", ">"], Action::SortRight, &[Runs], "sort by the next column", "sort"),
+    key(&["<"], Action::SortLeft, &[Runs], "sort by the column before", ""),
     key(&["S"], Action::ReverseSort, &[Runs], "reverse the sorting", ""),
     key(&["J", "shift-down"], Action::Later, &[Queue], "move the queued run down: it trains later", "later"),
     key(&["K", "shift-up"], Action::Earlier, &[Queue], "move the queued run up: it trains earlier", "earlier"),
-    key(&["x"], Action::Stop, &[Runs, Run, Queue], "stop and save the run (resumable)", "stop"),
-    key(&["p"], Action::Pause, &[Runs, Run, Queue], "pause the run", "pause"),
-    key(&["r"], Action::Resume, &[Runs, Run, Queue], "resume a paused, stopped, interrupted or failed run", "resume"),
-    key(&["X"], Action::Cancel, &[Runs, Queue], "cancel the run (asks)", ""),
-    key(&["D"], Action::Delete, &[Runs], "delete the run and its files (asks)", ""),
     key(&["c"], Action::Compare, &[Runs], "compare the marked runs", "compare"),
+    key(&["t"], Action::EditTags, &[Runs], "edit the tags", "tag"),
+    key(&["N"], Action::EditNote, &[Runs], "edit the note", ""),
+    key(&["R"], Action::Rename, &[Runs], "rename", ""),
+    key(&["A"], Action::Archive, &[Runs], "archive (is:archived shows it) or take back", ""),
+    key(&["C"], Action::Clone, &[Runs], "clone: the launch form with the run's settings", "clone"),
+    key(&["X"], Action::Cancel, &[Runs, Queue], "cancel (asks)", ""),
+    key(&["D"], Action::Delete, &[Runs], "delete with all files (asks; tells what that frees)", "delete"),
     key(&["tab"], Action::NextPane, CURVES, "next pane", "pane"),
     key(&["backtab"], Action::PreviousPane, CURVES, "previous pane", ""),
     key(&["h", "left"], Action::Left, CURVES, "cursor to the left: reads the values there", ""),
@@ -132,7 +146,7 @@ mod tests {
     fn every_key_of_the_table_means_something_and_help_tells_it() {
         let keymap = Keymap::default();
         let all: Vec<Kind> =
-            super::super::screen::all(&super::super::Choices::default()).iter().map(|s| s.kind()).collect();
+            super::super::screen::all(&Default::default(), &Default::default()).iter().map(|s| s.kind()).collect();
         for b in KEYS {
             assert!(!b.help.is_empty(), "{:?} has no help", b.action);
             for key in b.keys {
@@ -142,6 +156,14 @@ mod tests {
                 assert!(hidden.is_empty(), "{key} ({:?}) means something else on {hidden:?}", b.action);
                 assert!(all.iter().any(told), "{key} ({:?}) is never reached", b.action);
             }
+        }
+    }
+
+    #[test]
+    fn help_is_not_cut() {
+        // The box of keys is 76 wide: borders, 16 for the keys, two spaces.
+        for binding in KEYS {
+            assert!(binding.help.chars().count() <= 56, "{}", binding.help);
         }
     }
 }

@@ -63,8 +63,10 @@ pub(super) fn help(frame: &mut Frame, area: Rect, screen: Kind, keymap: &Keymap,
 }
 
 pub(super) fn question(frame: &mut Frame, area: Rect, text: &str, keys: &str, theme: &Theme) {
-    let place = centred(area, 70.min(area.width), 6.min(area.height));
-    let lines = vec![Line::raw(text.to_string()), Line::raw(""), Line::styled(keys.to_string(), theme.title())];
+    let rows: u16 = text.lines().map(|line| textwrap::wrap(line, 66).len() as u16).sum();
+    let place = centred(area, 70.min(area.width), (rows + 4).min(area.height));
+    let answers = [Line::raw(""), Line::styled(keys.to_string(), theme.title())];
+    let lines: Vec<Line> = text.lines().map(Line::raw).chain(answers).collect();
     frame.render_widget(Clear, place);
     let block = Block::bordered().border_style(theme.focused());
     frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: true }).block(block), place);

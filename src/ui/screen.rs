@@ -15,7 +15,9 @@ mod table1;
 
 use super::Choices;
 use super::action::Action;
+use super::prompt::Prompt;
 use super::theme::Theme;
+use crate::config::{RunTable, State};
 use crate::event::RunId;
 use crate::spec::RunSpec;
 use crate::view::{Interest, Message, Request, View};
@@ -42,13 +44,19 @@ pub enum Effect {
     None,
     Go(Kind),
     Open(RunId),
-    /// Mark the run, or unmark it where it is marked.
-    Mark(RunId),
+    /// Mark these runs and no others.
+    Mark(Vec<RunId>),
     Ask(Request),
     /// Show the table of runs with this filter.
     Filter(String),
+    /// Ask the person for a line of text first.
+    Prompt(Box<Prompt>),
     /// Show the launch form filled in, to be changed and launched.
     Fill(Box<RunSpec>),
+    /// Remember how the table of runs is shown.
+    Remember(RunTable),
+    /// One after the other.
+    Several(Vec<Effect>),
     /// Ask the person first.
     Confirm {
         question: String,
@@ -106,9 +114,9 @@ pub trait Screen {
 }
 
 /// Every screen, in the order of its digits.
-pub fn all(choices: &Choices) -> Vec<Box<dyn Screen>> {
+pub fn all(choices: &Choices, remembered: &State) -> Vec<Box<dyn Screen>> {
     vec![
-        Box::new(runs::RunsScreen::default()),
+        Box::new(runs::RunsScreen::new(&remembered.runs)),
         Box::new(run::RunScreen::default()),
         Box::new(compare::CompareScreen::default()),
         Box::new(figure1::Figure1Screen::default()),

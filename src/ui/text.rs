@@ -49,6 +49,17 @@ pub fn exact(value: f64) -> String {
     }
 }
 
+/// How long ago in one unit: 42s, 3m, 5h, 12d.
+pub fn ago(seconds: f64) -> String {
+    let s = seconds.max(0.0) as u64;
+    match s {
+        0..60 => format!("{s}s ago"),
+        60..3_600 => format!("{}m ago", s / 60),
+        3_600..86_400 => format!("{}h ago", s / 3_600),
+        _ => format!("{}d ago", s / 86_400),
+    }
+}
+
 /// A number with `decimals`, or a dash.
 pub fn number(value: Option<f64>, decimals: usize) -> String {
     value.map_or("–".into(), |v| format!("{v:.decimals$}"))
@@ -72,6 +83,7 @@ mod tests {
     #[test]
     fn durations_and_cuts() {
         assert_eq!([41.6, 185.0, 7_620.0, f64::NAN].map(duration), ["42s", "3m05s", "2h07m", "–"]);
+        assert_eq!([59.9, 61.0, 7_300.0, 200_000.0].map(ago), ["59s ago", "1m ago", "2h ago", "2d ago"]);
         assert_eq!([fit("abcdef", 4), fit("abc", 4), fit("abc", 0)], ["abc…", "abc", ""]);
     }
 }

@@ -32,7 +32,7 @@ fn the_palette_runs_actions_and_shows_screens() {
     let open = screen(&[":", "s", "t", "o", "p"]);
     assert!(open.contains("> stop and save the run (resumable)"), "{open}");
     screen(&[":", "s", "t", "o", "p", "enter"]);
-    assert_eq!(port.asked.take(), [Request::Control(RunId("r0005".into()), Control::Stop)]);
+    assert_eq!(port.asked.take(), [Request::Control(vec![RunId("r0005".into())], Control::Stop)]);
     assert!(screen(&[":", "l", "a", "u", "n", "c", "h", " ", "f", "enter"]).contains("Launch: a comma"));
     // A form takes the colon as text; its own palette has another key, and offers what has no key there.
     assert!(screen(&["6", "ctrl-k", "q", "u", "e", "u", "e", "enter"]).contains("Queue (1 running"));
@@ -53,7 +53,7 @@ fn keys_of_the_settings_file_hold_everywhere() {
     ui.event(&key("x"));
     assert_eq!(port.asked.take(), []);
     ui.event(&key("Z"));
-    assert_eq!(port.asked.take(), [Request::Control(RunId("r0005".into()), Control::Stop)]);
+    assert_eq!(port.asked.take(), [Request::Control(vec![RunId("r0005".into())], Control::Stop)]);
     ui.event(&key("H"));
     let help = text(&drawn(&mut ui, 100, 60));
     assert!(help.contains("Z  stop and save") && help.contains("H  this help"), "{help}");
@@ -225,11 +225,11 @@ fn the_queue_is_shown_in_its_order_and_moved() {
     assert_eq!(asked(&["0", "j", "shift-down"]), [Request::Shift(id("r0007"), 1)]);
     assert_eq!(asked(&["0", "j", "j", "K"]), [Request::Shift(id("r0008"), -1)]);
     assert_eq!(asked(&["0", "J"]), [], "what runs has no place");
-    assert_eq!(asked(&["0", "p"]), [Request::Control(id("r0005"), Control::Pause)]);
+    assert_eq!(asked(&["0", "p"]), [Request::Control(vec![id("r0005")], Control::Pause)]);
     assert_eq!(asked(&["0", "j", "p"]), [], "what waits cannot pause");
-    assert_eq!(asked(&["0", "j", "x"]), [Request::Control(id("r0007"), Control::Stop)]);
-    assert_eq!(asked(&["0", "j", "X", "y"]), [Request::Control(id("r0007"), Control::Cancel)]);
-    assert_eq!(asked(&["0", "G", "r"]), [Request::Requeue(id("r0001"))]);
+    assert_eq!(asked(&["0", "j", "x"]), [Request::Control(vec![id("r0007")], Control::Stop)]);
+    assert_eq!(asked(&["0", "j", "X", "y"]), [Request::Control(vec![id("r0007")], Control::Cancel)]);
+    assert_eq!(asked(&["0", "G", "r"]), [Request::Requeue(vec![id("r0001")])]);
     // The selection goes with the run that is moved.
     let port = fake(queue());
     let mut ui = Ui::new(&port, &choices(), Colours::True);

@@ -223,7 +223,7 @@ fn is_text(key: &str) -> bool {
 }
 
 fn kinds() -> Vec<Kind> {
-    crate::ui::screen::all(&crate::ui::Choices::default()).iter().map(|s| s.kind()).collect()
+    crate::ui::screen::all(&Default::default(), &Default::default()).iter().map(|s| s.kind()).collect()
 }
 
 /// The names that begin as the wrong one does, or where to find all.

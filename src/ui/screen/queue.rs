@@ -250,7 +250,7 @@ impl Screen for QueueScreen {
             Action::Earlier => Effect::Ask(Request::Shift(run.id.clone(), -1)),
             Action::Later => Effect::Ask(Request::Shift(run.id.clone(), 1)),
             Action::Open => Effect::Open(run.id.clone()),
-            _ => ask(run, action),
+            _ => ask(action, &[run]),
         }
     }
 

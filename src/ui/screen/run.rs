@@ -225,7 +225,7 @@ impl RunScreen {
     fn act_on_run(&mut self, action: Action, detail: &RunDetail) -> Option<Effect> {
         let run = &detail.summary;
         match action {
-            Action::Stop | Action::Pause | Action::Resume | Action::CopySpec => return Some(ask(run, action)),
+            Action::Stop | Action::Pause | Action::Resume | Action::CopySpec => return Some(ask(action, &[run])),
             Action::Copy => return Some(self.copy(detail)),
             Action::EarlierStep => self.layers.records.scrub(detail, -1),
             Action::LaterStep => self.layers.records.scrub(detail, 1),

@@ -1,38 +1,53 @@
-//! The table of all runs, live, with a preview of the selected one.
+//! The table of all runs, live, with a preview of the selected one: what its keys do. How it looks is in `runs/`.
+
+mod chooser;
+mod columns;
+mod rows;
+mod search;
+mod shown;
+mod table;
 
 use super::ask::ask;
 use super::{Effect, Kind, Scene, Screen};
 use crate::chart::{self, ChartOptions, Subject};
-use crate::event::{RunId, Status};
+use crate::config::RunTable;
+use crate::event::RunId;
 use crate::record::RunSummary;
+use crate::spec::RunSpec;
 use crate::ui::action::Action;
 use crate::ui::clicks::{Clicks, first_shown, is_click};
 use crate::ui::filter::Filter;
 use crate::ui::plot;
-use crate::ui::text::{duration, harmless, number};
 use crate::ui::theme::Theme;
 use crate::view::{Interest, Request, View};
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent};
+use chooser::Chooser;
+use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
-use ratatui::style::Style;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, Cell, Paragraph, Row, Table, TableState, Wrap};
+use ratatui::widgets::{Block, Paragraph, Wrap};
+use rows::{GROUPINGS, Place, Row};
+use search::Search;
+use shown::Shown;
 use std::cell::RefCell;
-use std::cmp::Ordering;
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-#[derive(Default)]
+pub(super) use columns::status;
+pub(super) use table::status_style;
+
 pub struct RunsScreen {
     /// Kept by id, so that it stays while runs come and go.
-    selected: Option<RunId>,
-    /// Row of the selection when a key last came, and the run to select should the selected one be deleted.
+    selected: Option<Place>,
+    /// Row of the selection when a key last came, and what to select should the selected run be deleted.
     row: usize,
-    heir: Option<RunId>,
-    sort: usize,
-    reversed: bool,
-    filter: String,
-    typing: bool,
+    heir: Option<Place>,
+    shown: Shown,
+    /// Groups whose runs are shown.
+    open: HashSet<String>,
+    search: Search,
+    chooser: Option<Chooser>,
     clicks: Clicks,
     order: RefCell<Option<Order>>,
 }
@@ -41,198 +56,158 @@ pub struct RunsScreen {
 struct Order {
     watermark: i64,
     runs: usize,
-    sort: usize,
+    sort: &'static str,
     reversed: bool,
-    filter: String,
+    filter: Filter,
+    /// Empty where the filter is not about them.
+    marked: Vec<RunId>,
     /// Places in the view's runs.
     rows: Vec<usize>,
 }
 
-/// A column: title, width, text, and order where the column can be sorted by.
-struct Column {
-    title: &'static str,
-    width: u16,
-    text: fn(&RunSummary) -> String,
-    order: fn(&RunSummary, &RunSummary) -> Ordering,
-}
-
-fn numbers(a: Option<f64>, b: Option<f64>) -> Ordering {
-    // The largest first; what is missing last.
-    b.unwrap_or(f64::NEG_INFINITY).total_cmp(&a.unwrap_or(f64::NEG_INFINITY))
-}
-
-/// What is under way first, then the queue in its order, then what ended, newest first.
-fn by_status(a: &RunSummary, b: &RunSummary) -> Ordering {
-    let rank = |r: &RunSummary| match r.status {
-        Status::Running | Status::Paused => 0,
-        Status::Queued => 1,
-        _ => 2,
-    };
-    let in_turn = a.created.total_cmp(&b.created).then_with(|| a.id.cmp(&b.id));
-    rank(a).cmp(&rank(b)).then_with(|| match rank(a) {
-        0 => in_turn,
-        1 => a.position.cmp(&b.position).then(in_turn),
-        _ => in_turn.reverse(),
-    })
-}
-
-/// A static, not a const: the sorted column is told by its address.
-static COLUMNS: &[Column] = &[
-    Column { title: "status", width: 13, text: status, order: by_status },
-    Column { title: "name", width: 22, text: |r| harmless(&r.name), order: |a, b| a.name.cmp(&b.name) },
-    Column { title: "task", width: 6, text: |r| r.spec.task.clone(), order: |a, b| a.spec.task.cmp(&b.spec.task) },
-    Column {
-        title: "method",
-        width: 8,
-        text: |r| r.spec.method.clone(),
-        order: |a, b| a.spec.method.cmp(&b.spec.method),
-    },
-    Column { title: "best", width: 7, text: |r| number(r.best, 4), order: |a, b| numbers(a.best, b.best) },
-    Column { title: "loss", width: 7, text: |r| number(r.loss, 4), order: |a, b| numbers(b.loss, a.loss) },
-    Column { title: "epoch", width: 8, text: epoch, order: |a, b| b.epoch.total_cmp(&a.epoch) },
-    Column { title: "time", width: 7, text: |r| duration(r.seconds), order: |a, b| b.seconds.total_cmp(&a.seconds) },
-    Column {
-        title: "lr",
-        width: 6,
-        text: |r| format!("{:.0e}", r.spec.lr),
-        order: |a, b| b.spec.lr.total_cmp(&a.spec.lr),
-    },
-    Column { title: "seed", width: 5, text: |r| r.spec.seed.to_string(), order: |a, b| a.spec.seed.cmp(&b.spec.seed) },
-    Column {
-        title: "λ̄",
-        width: 6,
-        text: |r| number(r.lambda.filter(|_| r.spec.method != "lora"), 3),
-        order: |a, b| numbers(a.lambda, b.lambda),
-    },
-    Column {
-        title: "params",
-        width: 8,
-        text: |r| r.facts.adapter_parameters.to_string(),
-        order: |a, b| b.facts.adapter_parameters.cmp(&a.facts.adapter_parameters),
-    },
-    Column { title: "id", width: 7, text: |r| r.id.to_string(), order: |a, b| b.id.cmp(&a.id) },
-];
-
-pub(super) fn status(run: &RunSummary) -> String {
-    let percent = || format!("{:.0}%", 100.0 * run.progress());
-    match run.status {
-        Status::Queued => "· queued".into(),
-        Status::Running => format!("▶ {}", percent()),
-        Status::Paused => format!("‖ {} paused", percent()),
-        Status::Done => "✓ done".into(),
-        Status::Stopped => format!("■ {} saved", percent()),
-        Status::Cancelled => "✗ cancelled".into(),
-        Status::Failed => "! failed".into(),
-        Status::Interrupted => "↯ interrupted".into(),
-    }
-}
-
-fn epoch(run: &RunSummary) -> String {
-    format!("{:.1}/{}", run.epoch, run.spec.epochs)
-}
-
-pub(super) fn status_style(status: Status, theme: &Theme) -> Style {
-    match status {
-        Status::Running | Status::Done => theme.good(),
-        Status::Failed => theme.error(),
-        Status::Interrupted | Status::Paused => theme.warning(),
-        _ => theme.faint(),
-    }
-}
-
 impl RunsScreen {
-    fn rows<'a>(&self, view: &'a View) -> Vec<&'a Arc<RunSummary>> {
+    pub fn new(remembered: &RunTable) -> Self {
+        Self {
+            selected: None,
+            row: 0,
+            heir: None,
+            shown: Shown::remembered(remembered),
+            open: HashSet::new(),
+            search: Search::default(),
+            chooser: None,
+            clicks: Clicks::default(),
+            order: RefCell::default(),
+        }
+    }
+
+    /// Runs that the filter lets through, sorted.
+    fn found<'a>(&self, view: &'a View, marked: &[RunId]) -> Vec<&'a Arc<RunSummary>> {
+        let filter = self.search.filter();
+        let marked = if filter.is_about_marks() { marked } else { &[] };
+        let (sort, reversed) = (self.shown.sort.id, self.shown.reversed);
         let mut order = self.order.borrow_mut();
         let same = |o: &Order| {
-            (o.watermark, o.runs, o.sort, o.reversed) == (view.watermark, view.runs.len(), self.sort, self.reversed)
-                && o.filter == self.filter
+            (o.watermark, o.runs, o.sort, o.reversed) == (view.watermark, view.runs.len(), sort, reversed)
+                && o.filter == *filter
+                && o.marked == marked
         };
         let order = match order.take().filter(same) {
             Some(known) => order.insert(known),
-            None => order.insert(self.ordered(view)),
+            None => {
+                let mut rows: Vec<usize> =
+                    (0..view.runs.len()).filter(|i| filter.holds(&view.runs[*i], marked)).collect();
+                rows.sort_by(|a, b| self.shown.compare(&view.runs[*a], &view.runs[*b]));
+                let (filter, marked) = (filter.clone(), marked.to_vec());
+                let (watermark, runs) = (view.watermark, view.runs.len());
+                order.insert(Order { watermark, runs, sort, reversed, filter, marked, rows })
+            }
         };
         order.rows.iter().map(|i| &view.runs[*i]).collect()
     }
 
-    fn ordered(&self, view: &View) -> Order {
-        let filter = Filter::parse(&self.filter);
-        let mut rows: Vec<usize> = (0..view.runs.len()).filter(|i| filter.holds(&view.runs[*i])).collect();
-        rows.sort_by(|a, b| (COLUMNS[self.sort].order)(&view.runs[*a], &view.runs[*b]));
-        if self.reversed {
-            rows.reverse();
-        }
-        let (watermark, runs, sort, reversed) = (view.watermark, view.runs.len(), self.sort, self.reversed);
-        Order { watermark, runs, sort, reversed, filter: self.filter.clone(), rows }
+    fn rows<'a>(&self, view: &'a View, marked: &[RunId]) -> Vec<Row<'a>> {
+        rows::rows(self.found(view, marked), &self.shown, &self.open)
     }
 
-    /// Row of the selection: where its run is deleted, the run that took its row.
-    fn position(&self, view: &View, rows: &[&Arc<RunSummary>]) -> usize {
+    /// Row of the selection: where its run is deleted, the run that took its row; where its group is folded, the group.
+    fn position(&self, view: &View, rows: &[Row]) -> usize {
         let Some(selected) = &self.selected else { return 0 };
-        let row_of = |id: &RunId| rows.iter().position(|r| &r.id == id);
-        let deleted = || view.run(selected).is_none();
+        let row_of = |place: &Place| rows.iter().position(|r| r.is(place));
+        let gone = || match selected {
+            Place::Run(id) => view.run(id).is_none(),
+            Place::Group(_) => true,
+        };
+        let folded = || match selected {
+            Place::Run(id) => rows.iter().position(|r| r.runs().iter().any(|run| run.id == *id)),
+            Place::Group(_) => None,
+        };
         let heir = || self.heir.as_ref().and_then(row_of).unwrap_or(self.row).min(rows.len().saturating_sub(1));
-        row_of(selected).unwrap_or_else(|| if deleted() { heir() } else { 0 })
+        row_of(selected).or_else(folded).unwrap_or_else(|| if gone() { heir() } else { 0 })
     }
 
-    /// Holds on to the run at `row`, and to its neighbour.
-    fn select(&mut self, rows: &[&Arc<RunSummary>], row: usize) {
-        let id = |row: usize| rows.get(row).map(|r| r.id.clone());
+    /// Holds on to what is at `row`, and to its neighbour.
+    fn select(&mut self, rows: &[Row], row: usize) {
+        let place = |row: usize| rows.get(row).map(Row::place);
         self.row = row;
-        self.selected = id(row);
-        self.heir = id(row + 1).or_else(|| id(row.checked_sub(1)?));
+        self.selected = place(row);
+        self.heir = place(row + 1).or_else(|| place(row.checked_sub(1)?));
     }
 
-    fn draw_table(&self, frame: &mut Frame, area: Rect, scene: &Scene, rows: &[&Arc<RunSummary>]) {
-        let mut shown: Vec<&Column> = Vec::new();
-        let mut used = 4;
-        for column in COLUMNS {
-            if used + column.width < area.width {
-                used += column.width + 1;
-                shown.push(column);
-            }
-        }
-        let spare = area.width.saturating_sub(used).min(20);
-        let arrow = if self.reversed { "▴" } else { "▾" };
-        let title = |c: &&Column| {
-            let sorted = std::ptr::eq(*c, &COLUMNS[self.sort]);
-            if sorted { format!("{}{arrow}", c.title) } else { c.title.to_string() }
-        };
-        let header = Row::new(shown.iter().map(title)).style(scene.theme.faint());
-        let widths =
-            shown.iter().map(|c| Constraint::Length(if c.title == "name" { c.width + spare } else { c.width }));
-        // Only the lines around the selection become cells: a table of ten thousand runs costs as much as one of fifty.
-        let at = self.position(scene.view, rows);
-        let height = lines_of(area);
-        let first = first_shown(at, height, rows.len());
-        let lines = rows.iter().skip(first).take(height).map(|run| {
-            let marked = scene.marked.contains(&run.id);
-            Row::new(shown.iter().map(|c| {
-                let text = (c.text)(run);
-                if c.title != "status" {
-                    return Cell::from(text);
-                }
-                let text = if marked { format!("●{text}") } else { text };
-                Cell::from(text).style(status_style(run.status, scene.theme))
-            }))
+    /// Opens the group at `row`, or shuts the one that it is or lies in.
+    fn fold(&mut self, rows: &[Row], row: usize, open: bool) {
+        let group = rows[..rows.len().min(row + 1)].iter().rev().find_map(|r| match r {
+            Row::Group(group) => Some(group.key.clone()),
+            Row::Run { .. } => None,
         });
-        let count = format!(" Runs ({}/{}) ", rows.len(), scene.view.runs.len());
-        let filter = match (self.typing, self.filter.is_empty()) {
-            (true, _) => format!("/{}▏", self.filter),
-            (false, true) => String::new(),
-            (false, false) => format!("/{} ", self.filter),
-        };
-        let block = Block::bordered().title(Line::from(vec![
-            Span::styled(count, scene.theme.title()),
-            Span::styled(harmless(&filter), scene.theme.focused()),
-        ]));
-        let table = Table::new(lines, widths)
-            .header(header)
-            .block(block)
-            .row_highlight_style(scene.theme.selected())
-            .highlight_symbol("> ");
-        let mut state = TableState::new().with_selected((!rows.is_empty()).then(|| at - first));
-        frame.render_stateful_widget(table, area, &mut state);
+        let Some(key) = group else { return };
+        if open {
+            self.open.insert(key);
+        } else {
+            self.open.remove(&key);
+            self.selected = Some(Place::Group(key));
+        }
     }
+
+    fn remember(&self) -> Effect {
+        Effect::Remember(self.shown.to_remember())
+    }
+
+    /// Changes the order or the groups; none where the action is not about them.
+    fn arrange(&mut self, action: Action, scene: &Scene) -> Option<Effect> {
+        let by = match action {
+            Action::SortRight => 1,
+            Action::SortLeft => -1,
+            Action::ReverseSort => {
+                self.shown.reversed = !self.shown.reversed;
+                return Some(self.remember());
+            }
+            Action::Group => {
+                let next = self.shown.grouping.map_or(0, |g| g + 1);
+                self.shown.grouping = (next < GROUPINGS.len()).then_some(next);
+                return Some(self.remember());
+            }
+            _ => return None,
+        };
+        let (columns, _) = self.shown.telling(&self.found(scene.view, scene.marked));
+        self.shown.sort_further(&columns, by);
+        Some(self.remember())
+    }
+
+    /// The marked runs or, where none is marked, what is selected.
+    fn meant<'a>(&self, scene: &Scene<'a>, selected: Option<&Row<'a>>) -> Vec<&'a RunSummary> {
+        if scene.marked.is_empty() {
+            return selected.map_or(Vec::new(), |row| row.runs().iter().map(|r| &***r).collect());
+        }
+        let marked: HashSet<&RunId> = scene.marked.iter().collect();
+        scene.view.runs.iter().filter(|r| marked.contains(&r.id)).map(|r| &**r).collect()
+    }
+
+    fn title(&self, width: usize, scene: &Scene, found: usize, constant: usize) -> Line<'static> {
+        let archived = scene.view.runs.iter().filter(|r| r.archived).count();
+        let parts = [
+            Some(format!("{} marked", scene.marked.len())).filter(|_| !scene.marked.is_empty()),
+            self.shown.grouping.map(|g| by_fields(GROUPINGS[g])),
+            Some(format!("{constant} constant columns hidden")).filter(|_| constant > 0),
+            Some(format!("{archived} archived")).filter(|_| archived > 0),
+        ];
+        let notes: String = parts.into_iter().flatten().map(|p| format!("· {p} ")).collect();
+        let count = Span::styled(format!(" Runs ({found}/{}) ", scene.view.runs.len()), scene.theme.title());
+        let notes = Span::styled(notes, scene.theme.faint());
+        let room = width.saturating_sub(count.width() + notes.width() + 2);
+        let mut spans = vec![count];
+        // What is typed comes before what can be seen in the table.
+        let crowded = self.search.is_typing() && room < 40;
+        spans.extend(Some(notes).filter(|_| !crowded));
+        let room = if crowded { width.saturating_sub(spans[0].width() + 2) } else { room };
+        let search = self.search.title(room, scene.theme);
+        spans.extend(search.spans.into_iter().map(|s| Span::styled(s.content, search.style.patch(s.style))));
+        Line::from(spans)
+    }
+}
+
+/// `by task, method`.
+fn by_fields(fields: &[&str]) -> String {
+    format!("by {}", fields.join(", "))
 }
 
 impl Screen for RunsScreen {
@@ -249,15 +224,27 @@ impl Screen for RunsScreen {
     }
 
     fn interest(&self, scene: &Scene, width: u16) -> Interest {
-        let rows = self.rows(scene.view);
-        let open = rows.get(self.position(scene.view, &rows)).map(|r| r.id.clone());
+        let rows = self.rows(scene.view, scene.marked);
+        let open = rows.get(self.position(scene.view, &rows)).and_then(|row| Some(row.runs().first()?.id.clone()));
         Interest { open, width: width as usize, ..Interest::default() }
     }
 
     fn act(&mut self, action: Action, scene: &Scene) -> Effect {
-        let rows = self.rows(scene.view);
+        if let Some(chooser) = &mut self.chooser {
+            match action {
+                Action::Back | Action::Columns | Action::Open => self.chooser = None,
+                _ if chooser.act(action, &mut self.shown) => return self.remember(),
+                _ => {}
+            }
+            return Effect::None;
+        }
+        if let Some(effect) = self.arrange(action, scene) {
+            return effect;
+        }
+        let rows = self.rows(scene.view, scene.marked);
         let at = self.position(scene.view, &rows);
         let last = rows.len().saturating_sub(1);
+        let here = rows.get(at);
         let go = match action {
             Action::Up => at.saturating_sub(1),
             Action::Down => (at + 1).min(last),
@@ -265,33 +252,52 @@ impl Screen for RunsScreen {
             Action::HalfDown => (at + 10).min(last),
             Action::Top => 0,
             Action::Bottom => last,
-            Action::NextSort => {
-                self.sort = (self.sort + 1) % COLUMNS.len();
-                return Effect::None;
-            }
-            Action::ReverseSort => {
-                self.reversed = !self.reversed;
-                return Effect::None;
-            }
             Action::Filter => {
-                self.typing = true;
+                self.search.start(scene.view);
                 return Effect::None;
             }
+            Action::Columns => {
+                self.chooser = Some(Chooser::open(&self.shown));
+                return Effect::None;
+            }
+            // First the marks, then the filter, as file managers do.
+            Action::Back if !scene.marked.is_empty() => return Effect::Mark(Vec::new()),
             Action::Back => {
-                self.filter.clear();
+                self.search.clear();
                 return Effect::None;
             }
             Action::Demo => return Effect::Ask(Request::Demo),
             Action::Mark => {
-                // On to the next run, as file managers do.
+                let marks = here.map(|row| toggle(row.runs(), scene.marked));
+                // On to the next row, as file managers do.
                 self.select(&rows, (at + 1).min(last));
-                return rows.get(at).map_or(Effect::None, |r| Effect::Mark(r.id.clone()));
+                return marks.unwrap_or(Effect::None);
             }
-            Action::Open if rows.is_empty() && scene.view.runs.is_empty() => return Effect::Ask(Request::Demo),
-            Action::Open => return rows.get(at).map_or(Effect::None, |r| Effect::Open(r.id.clone())),
+            Action::MarkAll => return toggle(&self.found(scene.view, scene.marked), scene.marked),
+            Action::Left => {
+                self.fold(&rows, at, false);
+                return Effect::None;
+            }
+            Action::Open | Action::Right if matches!(here, Some(Row::Group(_))) => {
+                let shut = matches!(here, Some(Row::Group(group)) if !group.open);
+                self.fold(&rows, at, shut || action == Action::Right);
+                return Effect::None;
+            }
+            Action::Open if scene.view.runs.is_empty() => return Effect::Ask(Request::Demo),
+            Action::Open => {
+                let run = here.and_then(|row| row.runs().first());
+                return run.map_or(Effect::None, |r| Effect::Open(r.id.clone()));
+            }
+            Action::Clone => {
+                let run = here.and_then(|row| row.runs().first());
+                // A run that differs from its model has a name of its own.
+                let spec = |r: &&Arc<RunSummary>| RunSpec { name: String::new(), ..r.spec.clone() };
+                return run.map_or(Effect::None, |r| Effect::Fill(Box::new(spec(r))));
+            }
             _ => {
+                let effect = ask(action, &self.meant(scene, here));
                 self.select(&rows, at);
-                return rows.get(at).map_or(Effect::None, |run| ask(run, action));
+                return effect;
             }
         };
         self.select(&rows, go);
@@ -299,37 +305,22 @@ impl Screen for RunsScreen {
     }
 
     fn typed(&mut self, key: KeyEvent) -> bool {
-        if !self.typing {
-            return false;
-        }
-        match key.code {
-            KeyCode::Enter => self.typing = false,
-            KeyCode::Esc => {
-                self.typing = false;
-                self.filter.clear();
-            }
-            KeyCode::Backspace => drop(self.filter.pop()),
-            KeyCode::Char('u') if key.modifiers.contains(KeyModifiers::CONTROL) => self.filter.clear(),
-            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => return false,
-            KeyCode::Char(c) => self.filter.push(c),
-            _ => return false,
-        }
-        true
+        self.search.key(key)
     }
 
     fn filter(&mut self, text: &str) {
-        self.filter = text.into();
-        self.typing = false;
+        self.search.set(text);
     }
 
     fn pasted(&mut self, text: &str) {
-        if self.typing {
-            self.filter.extend(text.chars().filter(|c| !c.is_control()));
-        }
+        self.search.paste(text);
     }
 
     fn mouse(&mut self, event: MouseEvent, area: Rect, scene: &Scene) -> Option<Effect> {
-        let rows = self.rows(scene.view);
+        if self.chooser.is_some() {
+            return None;
+        }
+        let rows = self.rows(scene.view, scene.marked);
         let [table, _] = split(area);
         let header = table.y + 2;
         if !is_click(event) || event.row < header || event.row + 1 >= table.bottom() {
@@ -337,34 +328,72 @@ impl Screen for RunsScreen {
         }
         let first = first_shown(self.position(scene.view, &rows), lines_of(table), rows.len());
         let row = first + usize::from(event.row - header);
-        let id = rows.get(row)?.id.clone();
+        let clicked = rows.get(row)?;
         self.select(&rows, row);
-        Some(if self.clicks.is_double(event) { Effect::Open(id) } else { Effect::None })
+        Some(match (self.clicks.is_double(event), clicked) {
+            (false, _) => Effect::None,
+            (true, Row::Run { run, .. }) => Effect::Open(run.id.clone()),
+            (true, Row::Group(group)) => {
+                self.fold(&rows, row, !group.open);
+                Effect::None
+            }
+        })
     }
 
     fn draw(&self, frame: &mut Frame, area: Rect, scene: &Scene) {
         if scene.view.runs.is_empty() {
             return welcome(frame, area, scene.theme);
         }
-        let rows = self.rows(scene.view);
+        let found = self.found(scene.view, scene.marked);
+        let (columns, constant) = self.shown.telling(&found);
+        let count = found.len();
+        let rows = rows::rows(found, &self.shown, &self.open);
+        let at = self.position(scene.view, &rows);
         let [table, below] = split(area);
-        self.draw_table(frame, table, scene, &rows);
-        let selected = rows.get(self.position(scene.view, &rows)).map(|r| &r.id);
-        let detail = scene.view.open.as_ref().filter(|d| Some(&d.summary.id) == selected);
-        if let (true, Some(detail)) = (below.height > 4, detail) {
-            let [left, right] = Layout::horizontal([Constraint::Fill(1); 2]).areas(below);
-            for (id, place) in [("loss", left), ("score", right)] {
-                let Some(chart) = chart::find(id) else { continue };
-                let block = Block::bordered().title(Span::styled(format!(" {} ", chart.title()), scene.theme.title()));
-                let inner = block.inner(place);
-                frame.render_widget(block, place);
-                match chart.figure(&Subject::Run(detail), &ChartOptions::default()) {
-                    Ok(figure) => plot::draw(&figure, None, inner, frame.buffer_mut(), scene.theme),
-                    Err(error) => {
-                        frame.render_widget(Paragraph::new(error.to_string()).style(scene.theme.faint()), inner)
-                    }
-                }
-            }
+        let width = usize::from(table.width.saturating_sub(2));
+        let mut block = Block::bordered().title(self.title(width, scene, count, constant));
+        if let Some(foot) = self.search.foot(width, scene.theme) {
+            block = block.title_bottom(foot);
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64());
+        let shape = table::Shape { shown: &self.shown, columns, rows: &rows, at, now };
+        table::draw(frame, table, block, &shape, scene);
+        if rows.is_empty() {
+            let text = " no run fits the filter: esc clears it, is:archived shows what is archived";
+            let inside = Rect { y: table.y + 2, x: table.x + 1, width: table.width.saturating_sub(2), height: 1 }
+                .intersection(table);
+            frame.render_widget(Paragraph::new(text).style(scene.theme.faint()), inside);
+        }
+        if below.height > 4 {
+            draw_preview(frame, below, scene, rows.get(at).and_then(|row| Some(&row.runs().first()?.id)));
+        }
+        if let Some(chooser) = &self.chooser {
+            chooser.draw(frame, area, &self.shown, &self.found(scene.view, scene.marked), scene.theme);
+        }
+    }
+}
+
+/// Marks all of `runs` beside those that are `marked` or, where all of them are, takes their marks away.
+fn toggle(runs: &[&Arc<RunSummary>], marked: &[RunId]) -> Effect {
+    let before: HashSet<&RunId> = marked.iter().collect();
+    let new: Vec<&RunId> = runs.iter().map(|r| &r.id).filter(|id| !before.contains(id)).collect();
+    let meant: HashSet<&RunId> = runs.iter().map(|r| &r.id).collect();
+    let kept = marked.iter().filter(|id| !new.is_empty() || !meant.contains(id));
+    Effect::Mark(kept.chain(new.iter().copied()).cloned().collect())
+}
+
+/// Loss and score of the selected run.
+fn draw_preview(frame: &mut Frame, area: Rect, scene: &Scene, selected: Option<&RunId>) {
+    let Some(detail) = scene.view.open.as_ref().filter(|d| Some(&d.summary.id) == selected) else { return };
+    let [left, right] = Layout::horizontal([Constraint::Fill(1); 2]).areas(area);
+    for (id, place) in [("loss", left), ("score", right)] {
+        let Some(chart) = chart::find(id) else { continue };
+        let block = Block::bordered().title(Span::styled(format!(" {} ", chart.title()), scene.theme.title()));
+        let inner = block.inner(place);
+        frame.render_widget(block, place);
+        match chart.figure(&Subject::Run(detail), &ChartOptions::default()) {
+            Ok(figure) => plot::draw(&figure, None, inner, frame.buffer_mut(), scene.theme),
+            Err(error) => frame.render_widget(Paragraph::new(error.to_string()).style(scene.theme.faint()), inner),
         }
     }
 }

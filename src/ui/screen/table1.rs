@@ -44,7 +44,7 @@ impl Table1Screen {
         if let Some(made) = made.as_ref().filter(same) {
             return made.table.clone();
         }
-        let table = Rc::new(Table1::of(view.runs.iter().map(|r| &**r), self.source.as_ref()));
+        let table = Rc::new(Table1::of(view.runs.iter().map(|r| &**r).filter(|r| !r.archived), self.source.as_ref()));
         let (watermark, runs, source) = (view.watermark, view.runs.len(), self.source.clone());
         *made = Some(Made { watermark, runs, source, table: table.clone() });
         table
