@@ -113,9 +113,11 @@ impl Cuda {
         let sizes = Sizes::new(&config, spec, method, precision, outputs)?;
         let gpu = Gpu::open(&spec.device)?;
         let products = Products::new(&gpu, precision)?;
-        let kernels = Kernels::load(&gpu, &config, precision, spec.rank, outputs)?;
         let heads = config.num_attention_heads;
-        let attention = Attention::new(&gpu, &kernels, heads, config.hidden_size / heads, precision.bytes())?;
+        let (head, size) = (config.hidden_size / heads, precision.bytes());
+        let stages = attention::stages(&gpu, head, size)?;
+        let kernels = Kernels::load(&gpu, &config, precision, spec.rank, outputs, stages)?;
+        let attention = Attention::new(&gpu, &kernels, heads, head, size, stages)?;
         let parameters = Parameters::<f32>::new(checkpoint, spec, method, outputs)?;
         let layers = (0..config.num_hidden_layers)
             .map(|i| Layer::new(&gpu, precision, checkpoint, i, &form, spec.scaling(), &parameters))

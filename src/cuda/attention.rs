@@ -56,6 +56,8 @@ impl Matrices {
 #[derive(Clone, Copy)]
 struct Tiled {
     tile: usize,
+    /// Of the way back, see stage.cu.
+    stages: usize,
     forward: Kernel,
     backward: Kernel,
     /// Bytes of shared memory of each.
@@ -64,17 +66,44 @@ struct Tiled {
 
 impl Tiled {
     /// For heads of `head` values of `size` bytes.
-    fn new([forward, backward]: [Kernel; 2], tile: usize, head: usize, size: usize) -> Self {
-        let padding = 16 / size;
-        let rows = tile * (head.next_multiple_of(16) + padding) * size;
-        let slopes = 2 * tile * (SLOPE_QUERIES + padding) * size;
-        Self { tile, forward, backward, shared: [3 * rows, 4 * rows + slopes] }
+    fn new([forward, backward]: [Kernel; 2], tile: usize, stages: usize, head: usize, size: usize) -> Self {
+        let shared = [3 * tile_bytes(tile, head, size), backward_bytes(tile, stages, head, size)];
+        Self { tile, stages, forward, backward, shared }
     }
 
     fn allow(&self, gpu: &Gpu) -> Result<(), CudaError> {
         let [forward, backward] = self.shared;
         gpu.allow_shared(self.forward, forward)?;
         gpu.allow_shared(self.backward, backward)
+    }
+}
+
+/// Bytes that keep rows of values of `size` bytes out of each other's banks.
+const PADDING: usize = 16;
+
+/// `TILE * ROW` in tile.cu.
+fn tile_bytes(tile: usize, head: usize, size: usize) -> usize {
+    tile * (head.next_multiple_of(16) * size + PADDING)
+}
+
+/// `Room` in stage.cu.
+fn backward_bytes(tile: usize, stages: usize, head: usize, size: usize) -> usize {
+    // Of two stages the context stands there too, and the score gradients of all queries.
+    let (tiles, parts, queries) = if stages == 2 { (5, 1, tile) } else { (4, 2, SLOPE_QUERIES) };
+    // Of each query two numbers, and words of flags.
+    let of_queries = tile * (2 + tile / 32) * 4;
+    stages * (tiles * tile_bytes(tile, head, size) + of_queries) + parts * tile * (queries * size + PADDING)
+}
+
+/// Stages of the way back that stand in a block's shared memory at a time on this card: two where the kernel is made for
+/// that, bf16 and heads of at most 64, and the card has room for them.
+pub fn stages(gpu: &Gpu, head: usize, size: usize) -> Result<usize, CudaError> {
+    if size != 2 || head > 64 {
+        return Ok(1);
+    }
+    match gpu.has_shared(backward_bytes(TILE, 2, head, size)) {
+        Err(CudaError::Shared { .. }) => Ok(1),
+        has => has.map(|()| 2),
     }
 }
 
@@ -97,11 +126,18 @@ pub struct Kept {
 }
 
 impl Attention {
-    /// For `heads` heads of `head` values of `size` bytes.
-    pub fn new(gpu: &Gpu, kernels: &Kernels, heads: usize, head: usize, size: usize) -> Result<Self, CudaError> {
+    /// For `heads` heads of `head` values of `size` bytes; `stages` as the kernels were compiled.
+    pub fn new(
+        gpu: &Gpu,
+        kernels: &Kernels,
+        heads: usize,
+        head: usize,
+        size: usize,
+        stages: usize,
+    ) -> Result<Self, CudaError> {
         let k = kernels;
-        let short = Tiled::new([k.attention_forward_short, k.attention_backward_short], SHORT_TILE, head, size);
-        let long = Tiled::new([k.attention_forward, k.attention_backward], TILE, head, size);
+        let short = Tiled::new([k.attention_forward_short, k.attention_backward_short], SHORT_TILE, 1, head, size);
+        let long = Tiled::new([k.attention_forward, k.attention_backward], TILE, stages, head, size);
         short.allow(gpu)?;
         // A card with less shared memory walks over long rows in more, smaller tiles.
         let long = match long.allow(gpu) {
@@ -147,12 +183,28 @@ impl Attention {
         let (tools, bucket) = (pass.tools, pass.bucket);
         let tiled = self.of(bucket.most);
         let (rows, scale, capacity, Kept { logs, flags }) = (Rows::new(pass), self.scale, bucket.tokens as i32, kept);
-        let grid =
-            Grid { blocks: [self.heads, bucket.rows, 1], threads: THREADS * tiled.tile, shared: tiled.shared[1] };
+        // With two stages a block walks over several rows and heads.
+        let items = self.heads * bucket.rows;
+        let blocks = if tiled.stages == 2 { items.min(tools.gpu.multiprocessors) } else { items };
+        let grid = Grid { blocks: [blocks, 1, 1], threads: THREADS * tiled.tile, shared: tiled.shared[1] };
+        let items = items as i32;
         tools.gpu.launch(
             tiled.backward,
             grid,
-            &mut params![rows, qkv, scale, site, context, dcontext, logs, flags, capacity, slopes, sums],
+            &mut params![rows, qkv, scale, site, context, dcontext, logs, flags, capacity, slopes, sums, items],
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_stages_of_common_heads_fit_where_a_block_has_227_kib() {
+        assert_eq!(backward_bytes(TILE, 2, 64, 2), 2 * 5 * 128 * 72 * 2 + 128 * 136 * 2 + 2 * 3072);
+        assert!(backward_bytes(TILE, 2, 64, 2) <= (227 - 4) << 10);
+        // A card with less takes the same as ever.
+        assert_eq!(backward_bytes(SHORT_TILE, 1, 64, 2), 4 * 64 * 72 * 2 + 2 * 64 * 40 * 2 + 1024);
     }
 }

@@ -122,6 +122,7 @@ pub struct Gpu {
     pub arch: String,
     /// A kernel may be launched before the one before it has ended.
     pub overlaps: bool,
+    pub multiprocessors: usize,
 }
 
 impl Gpu {
@@ -141,12 +142,16 @@ impl Gpu {
             return Err(CudaError::Device { found, expected });
         }
         let stream = context.new_stream().map_err(CudaError::driver(what))?;
+        let multiprocessors = context
+            .attribute(Attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)
+            .map_err(CudaError::driver(what))? as usize;
         Ok(Self {
             context,
             stream,
             card: cards[ordinal].clone(),
             arch: format!("sm_{major}{minor}"),
             overlaps: major >= 9,
+            multiprocessors,
         })
     }
 

@@ -21,6 +21,7 @@ const MMA: Source = ("mma.cu", include_str!("kernels/mma.cu"));
 const PART: Source = ("part.cu", include_str!("kernels/part.cu"));
 const SHORT: Source = ("short.cu", include_str!("kernels/short.cu"));
 const TILE: Source = ("tile.cu", include_str!("kernels/tile.cu"));
+const STAGE: Source = ("stage.cu", include_str!("kernels/stage.cu"));
 const ATTENTION: Source = ("attention.cu", include_str!("kernels/attention.cu"));
 const ATTENTION_BACKWARD: Source = ("attention_backward.cu", include_str!("kernels/attention_backward.cu"));
 
@@ -30,9 +31,9 @@ const PROGRAMS: [&[Source]; 10] = [
     &[PRELUDE, PART, ("adapter.cu", include_str!("kernels/adapter.cu"))],
     &[PRELUDE, MMA, PART, ("adapter_backward.cu", include_str!("kernels/adapter_backward.cu"))],
     &[PRELUDE, MMA, TILE, ATTENTION],
-    &[PRELUDE, MMA, TILE, ATTENTION_BACKWARD],
+    &[PRELUDE, MMA, TILE, STAGE, ATTENTION_BACKWARD],
     &[PRELUDE, MMA, SHORT, TILE, ATTENTION],
-    &[PRELUDE, MMA, SHORT, TILE, ATTENTION_BACKWARD],
+    &[PRELUDE, MMA, SHORT, TILE, STAGE, ATTENTION_BACKWARD],
     &[PRELUDE, ("split.cu", include_str!("kernels/split.cu"))],
     &[PRELUDE, ("head.cu", include_str!("kernels/head.cu"))],
     &[PRELUDE, ("optimizer.cu", include_str!("kernels/optimizer.cu"))],
@@ -96,13 +97,14 @@ kernels!(
 );
 
 impl Kernels {
-    /// The kernels for a model, from the cache or compiled.
+    /// The kernels for a model, from the cache or compiled; `stages` as [`attention::stages`](super::attention::stages) says.
     pub fn load(
         gpu: &Gpu,
         config: &Config,
         precision: Precision,
         rank: usize,
         outputs: usize,
+        stages: usize,
     ) -> Result<Self, CudaError> {
         let n = config.hidden_size;
         let sizes = [
@@ -113,6 +115,7 @@ impl Kernels {
             ("WIDE", config.intermediate_size),
             ("RANK", rank),
             ("OUTPUTS", outputs),
+            ("STAGES", stages),
         ];
         let mut options = vec![format!("--gpu-architecture={}", gpu.arch)];
         options.extend(sizes.iter().map(|(name, value)| format!("-D{name}={value}")));
@@ -246,13 +249,19 @@ impl Grid {
 }
 
 impl Gpu {
-    /// Lets a kernel use more shared memory than every card gives; an error where this one has not so much.
-    pub fn allow_shared(&self, kernel: Kernel, bytes: usize) -> Result<(), CudaError> {
+    /// An error where this card has not so much shared memory for a block.
+    pub fn has_shared(&self, bytes: usize) -> Result<(), CudaError> {
         let most = sys::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN;
         let given = self.context.attribute(most).map_err(CudaError::driver("asking for shared memory"))? as usize;
         if bytes + STATIC_SHARED > given {
             return Err(CudaError::Shared { needed: (bytes + STATIC_SHARED).div_ceil(1024), given: given / 1024 });
         }
+        Ok(())
+    }
+
+    /// Lets a kernel use more shared memory than every card gives; an error where this one has not so much.
+    pub fn allow_shared(&self, kernel: Kernel, bytes: usize) -> Result<(), CudaError> {
+        self.has_shared(bytes)?;
         let attribute = sys::CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
         // SAFETY: a kernel of a loaded module.
         unsafe { result::function::set_function_attribute(kernel.0, attribute, bytes as i32) }

@@ -40,7 +40,7 @@ extern "C" __global__ void __launch_bounds__(ATTENTION_THREADS, (PRECISION != 2 
         if (q0 + warp * 16 >= asked) continue;
         for (int k1 = 0; k1 < TILE && k0 + k1 < len; k1 += KEYS) {
             float s[KEYS / 8][4];
-            product_by_column(s, queries, warp * 16, keys + k1 * ROW);
+            product_by_column(s, LeftInTile{queries, warp * 16}, keys + k1 * ROW);
 // Only at a row's ends are there keys that do not count.
             if (k0 + k1 + KEYS > len || (k0 + k1 == 0 && !rows.leads[row]))
 #pragma unroll
@@ -92,5 +92,5 @@ extern "C" __global__ void __launch_bounds__(ATTENTION_THREADS, (PRECISION != 2 
     to_tile(queries, warp * 16, out, kept_scale / total[0], kept_scale / total[1]);
     __syncwarp();
     real* to = context + (u64)(rows.only_first ? row : first + q0) * HIDDEN + column;
-    store_tile(to, HIDDEN, queries, warp * 16, 16, asked - q0, threadIdx.x % WARP, WARP);
+    store_tile<16, WARP>(to, HIDDEN, queries, warp * 16, asked - q0, threadIdx.x % WARP);
 }

@@ -89,4 +89,10 @@ __device__ inline void copy16(real* to, const real* from, bool there) {
                  : "memory");
 }
 
+// The same for 4 bytes.
+__device__ inline void copy4(void* to, const void* from, bool there) {
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(shared_address(to)), "l"(from), "r"(there ? 4 : 0)
+                 : "memory");
+}
+
 __device__ inline void wait_for_copies() { asm volatile("cp.async.wait_all;" ::: "memory"); }

@@ -8,7 +8,13 @@
 #define HEAD_PADDED ((HEAD + 15) / 16 * 16)
 #define HEAD_TILES (HEAD_PADDED / 8)
 #define ATTENTION_THREADS (2 * TILE)
-#define SLOPE_QUERIES 32 // queries whose score gradients stand in shared memory at a time
+
+// Queries whose score gradients stand in shared memory at a time: with two stages a block has the room for all of a tile.
+#if STAGES == 2
+#define SLOPE_QUERIES TILE
+#else
+#define SLOPE_QUERIES 32
+#endif
 
 // Values between two rows: no two of eight rows share a bank.
 #define ROW (HEAD_PADDED + 16 / (int)sizeof(real))
@@ -83,18 +89,38 @@ __device__ inline Left left_of(const float c[][4], int step) {
 }
 #endif
 
-// C [16, 8 N] = rows m0.. of `left` [m][HEAD] times 8 N rows of `right` [n][HEAD].
-template <int N> __device__ inline void product_by_column(float (&c)[N][4], const real* left, int m0, const real* right) {
+// The left side of a product over a head: rows m0.. of a tile [m][HEAD], read when they are needed.
+struct LeftInTile {
+    const real* tile;
+    int m0;
+
+    __device__ Left step(int k) const { return left_from(tile, m0, k * K_STEP); }
+};
+
+// The same for several products, read once.
+struct LeftInRegisters {
+    Left steps[HEAD_PADDED / K_STEP];
+
+    __device__ LeftInRegisters(const LeftInTile& from) {
+#pragma unroll
+        for (int k = 0; k < HEAD_PADDED / K_STEP; ++k) steps[k] = from.step(k);
+    }
+    __device__ Left step(int k) const { return steps[k]; }
+};
+
+// C [16, 8 N] = `left` times 8 N rows of `right` [n][HEAD].
+template <int N, class LeftRows>
+__device__ inline void product_by_column(float (&c)[N][4], const LeftRows& left, const real* right) {
 #pragma unroll
     for (int n = 0; n < N; ++n)
         for (int i = 0; i < 4; ++i) c[n][i] = 0;
 #pragma unroll
-    for (int k = 0; k < HEAD_PADDED; k += K_STEP) {
-        Left a = left_from(left, m0, k);
+    for (int k = 0; k < HEAD_PADDED / K_STEP; ++k) {
+        Left a = left.step(k);
 #pragma unroll
         for (int n = 0; n < N; n += 2) {
             Right b[2];
-            right_by_column(right, n * 8, k, b);
+            right_by_column(right, n * 8, k * K_STEP, b);
             mma(c[n], a, b[0]);
             mma(c[n + 1], a, b[1]);
         }
@@ -122,11 +148,21 @@ __device__ inline void product_by_row(float (&out)[HEAD_TILES][4], const float (
 __device__ inline void load_tile(real* tile, const real* from, int stride, int count) {
 #if HEAD % 8 == 0
     const int pieces = HEAD_PADDED * sizeof(real) / 16, each = 16 / sizeof(real);
-    for (int i = threadIdx.x; i < TILE * pieces; i += ATTENTION_THREADS) {
-        int row = i / pieces, column = i % pieces * each;
-        bool there = row < count && column < HEAD;
-        const real* at = there ? from + (u64)row * stride + column : from;
-        copy16(tile + row * ROW + column, at, there);
+    if constexpr (ATTENTION_THREADS % pieces == 0) {
+        // Each thread has one column, so little is worked out for each piece.
+        const int step = ATTENTION_THREADS / pieces;
+        int row = threadIdx.x / pieces, column = threadIdx.x % pieces * each;
+        from += (u64)row * stride + column, tile += row * ROW + column;
+#pragma unroll
+        for (int i = 0; i < TILE; i += step, from += (u64)step * stride)
+            copy16(tile + i * ROW, from, row + i < count && column < HEAD);
+    } else {
+        for (int i = threadIdx.x; i < TILE * pieces; i += ATTENTION_THREADS) {
+            int row = i / pieces, column = i % pieces * each;
+            bool there = row < count && column < HEAD;
+            const real* at = there ? from + (u64)row * stride + column : from;
+            copy16(tile + row * ROW + column, at, there);
+        }
     }
 #else
     for (int i = threadIdx.x; i < TILE * HEAD_PADDED; i += ATTENTION_THREADS) {
@@ -155,17 +191,33 @@ __device__ inline void to_tile(real* tile, int m0, const float (&c)[HEAD_TILES][
     }
 }
 
-// Rows m0.. of a tile, those under `count`, to a matrix of HEAD columns, by `threads` threads of which this is number `own`:
-// whole pieces of 16 bytes, as the accumulators alone would not be.
-__device__ inline void store_tile(real* to, int stride, const real* tile, int m0, int rows, int count, int own, int threads) {
+// ROWS rows of a tile from m0 on, those under `count`, to a matrix of HEAD columns, by THREADS threads of which this is number
+// `own`: whole pieces of 16 bytes, as the accumulators alone would not be.
+template <int ROWS, int THREADS>
+__device__ inline void store_tile(real* to, int stride, const real* tile, int m0, int count, int own) {
 #if HEAD % 8 == 0
     const int pieces = HEAD * sizeof(real) / 16, each = 16 / sizeof(real);
-    for (int i = own; i < rows * pieces; i += threads) {
-        int row = m0 + i / pieces, column = i % pieces * each;
-        if (row < count) *(uint4*)(to + (u64)row * stride + column) = *(const uint4*)(tile + row * ROW + column);
+    if constexpr (THREADS % pieces == 0) {
+        // Several are read before the first is stored.
+        const int step = THREADS / pieces, several = ROWS / step < 4 ? ROWS / step : 4;
+        int row = m0 + own / pieces, column = own % pieces * each;
+        to += (u64)row * stride + column, tile += row * ROW + column;
+        for (int i = 0; i < ROWS; i += several * step) {
+            uint4 read[several];
+#pragma unroll
+            for (int j = 0; j < several; ++j) read[j] = *(const uint4*)(tile + (i + j * step) * ROW);
+#pragma unroll
+            for (int j = 0; j < several; ++j)
+                if (row + i + j * step < count) *(uint4*)(to + (u64)(i + j * step) * stride) = read[j];
+        }
+    } else {
+        for (int i = own; i < ROWS * pieces; i += THREADS) {
+            int row = m0 + i / pieces, column = i % pieces * each;
+            if (row < count) *(uint4*)(to + (u64)row * stride + column) = *(const uint4*)(tile + row * ROW + column);
+        }
     }
 #else
-    for (int i = own; i < rows * HEAD; i += threads) {
+    for (int i = own; i < ROWS * HEAD; i += THREADS) {
         int row = m0 + i / HEAD, column = i % HEAD;
         if (row < count) to[(u64)row * stride + column] = tile[row * ROW + column];
     }
