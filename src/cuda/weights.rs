@@ -88,6 +88,8 @@ impl Embedding {
         let (config, weights) = (&checkpoint.config, &checkpoint.weights);
         let n = config.hidden_size;
         let path = |name: &str| format!("{}.embeddings.{name}", config.family.prefix());
+        // Rows are looked up and added, not multiplied: TF32 has no reason to round them.
+        let precision = if precision == Precision::Tf32 { Precision::F32 } else { precision };
         let table = |name: &str, rows: usize| -> Result<Memory, BackendError> {
             let values: Result<Vec<f32>, ModelError> = weights.values(&path(&format!("{name}.weight")), &[rows, n]);
             Ok(upload(gpu, precision, &values?)?)

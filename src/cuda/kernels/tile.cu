@@ -197,7 +197,7 @@ template <int ROWS, int THREADS>
 __device__ inline void store_tile(real* to, int stride, const real* tile, int m0, int count, int own) {
 #if HEAD % 8 == 0
     const int pieces = HEAD * sizeof(real) / 16, each = 16 / sizeof(real);
-    if constexpr (THREADS % pieces == 0) {
+    if constexpr (THREADS % pieces == 0 && THREADS / pieces <= ROWS) {
         // Several are read before the first is stored.
         const int step = THREADS / pieces, several = ROWS / step < 4 ? ROWS / step : 4;
         int row = m0 + own / pieces, column = own % pieces * each;
