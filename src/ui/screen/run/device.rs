@@ -13,14 +13,16 @@ const NAMES: usize = 13;
 
 pub fn draw(frame: &mut Frame, area: Rect, detail: &RunDetail, theme: &Theme) {
     let width = area.width as usize;
-    let line = |(name, text): (String, String)| {
-        let text = fit(&harmless(&text), width.saturating_sub(NAMES + 1));
-        Line::from(vec![
-            Span::styled(format!("{:NAMES$} ", fit(&harmless(&name), NAMES)), theme.faint()),
-            Span::raw(text),
-        ])
+    // A text that is too long, as a card's name, goes on below.
+    let lines = |(name, text): (String, String)| {
+        let name = Span::styled(format!("{:NAMES$} ", fit(&harmless(&name), NAMES)), theme.faint());
+        let text = harmless(&text);
+        let rows = textwrap::wrap(&text, width.saturating_sub(NAMES + 1).max(1)).into_iter();
+        let rows: Vec<Span> = rows.map(|row| Span::raw(row.into_owned())).collect();
+        let names = std::iter::once(name).chain(std::iter::repeat(Span::raw(" ".repeat(NAMES + 1))));
+        names.zip(rows).map(|(name, row)| Line::from(vec![name, row])).collect::<Vec<_>>()
     };
-    let lines: Vec<Line> = rows(detail).into_iter().map(line).collect();
+    let lines: Vec<Line> = rows(detail).into_iter().flat_map(lines).collect();
     frame.render_widget(Paragraph::new(lines), area);
 }
 
