@@ -34,6 +34,13 @@ impl Matrix {
         Self { rows: self.columns, columns: self.rows, values: values.collect() }
     }
 
+    /// [A | B], side by side.
+    fn beside(&self, other: &Self) -> Self {
+        let rows = self.values.chunks_exact(self.columns).zip(other.values.chunks_exact(other.columns));
+        let values = rows.flat_map(|(a, b)| a.iter().chain(b).copied()).collect();
+        Self { rows: self.rows, columns: self.columns + other.columns, values }
+    }
+
     /// A diag(d) B^T.
     fn times_diagonal_times_transposed(&self, d: Option<&[f64]>, other: &Self) -> Self {
         let scale = |k: usize| d.map_or(1.0, |d| d[k]);
@@ -62,10 +69,10 @@ pub enum AnalysisError {
 pub struct Measured {
     /// The form's c (the mean where it is a vector); 1 without one.
     pub lambda: f64,
-    /// ||s U diag(d) V^T||_F.
+    /// ||DeltaW||_F of DeltaW = s (U diag(d) V^T - U0 diag(d) U0^T), before rows are given their lengths.
     pub delta_fro: f64,
-    /// The diagonal d itself where the form has one, as trained and without s; else the singular values of U V^T,
-    /// largest first, without s too.
+    /// The diagonal d itself where the form has one and no start, as trained and without s; else the singular values of
+    /// DeltaW / s, largest first.
     pub spectrum: Vec<f64>,
 }
 
@@ -84,12 +91,28 @@ impl Factors {
         let factor = |f: &Factor| one(f.name).map(|m| if f.transposed { m.transposed() } else { m });
         let (u, v) = (factor(&form.u)?, factor(&form.v)?);
         let d = form.d.map(one).transpose()?.map(|m| m.values);
+        let start = form.start.map(one).transpose()?;
         let fits = u.columns == v.columns && u.columns > 0 && d.as_ref().is_none_or(|d| d.len() == u.columns);
-        if fits {
-            Ok(Self { u, v, d })
-        } else {
-            Err(AnalysisError::Ranks { u: (u.rows, u.columns), v: (v.rows, v.columns), d: d.map(|d| d.len()) })
+        if !fits {
+            return Err(AnalysisError::Ranks { u: (u.rows, u.columns), v: (v.rows, v.columns), d: d.map(|d| d.len()) });
         }
+        match start {
+            None => Ok(Self { u, v, d }),
+            Some(start) => Self { u, v, d }.less(&start),
+        }
+    }
+
+    /// Factors of U diag(d) V^T - U0 diag(d) U0^T for tied ones that began as U0: with E = U - U0 it is
+    /// E diag(d) U^T + U0 diag(d) E^T, where nothing cancels.
+    fn less(self, start: &Matrix) -> Result<Self, AnalysisError> {
+        let Self { u, v, d } = self;
+        if (start.rows, start.columns) != (u.rows, u.columns) {
+            let (u, v) = ((u.rows, u.columns), (start.rows, start.columns));
+            return Err(AnalysisError::Ranks { u, v, d: d.map(|d| d.len()) });
+        }
+        let change = Matrix { values: u.values.iter().zip(&start.values).map(|(a, b)| a - b).collect(), ..*start };
+        let d = d.map(|d| [&d[..], &d[..]].concat());
+        Ok(Self { u: change.beside(start), v: v.beside(&change), d })
     }
 }
 
@@ -105,22 +128,49 @@ pub fn measure(form: &Form, scaling: f64, get: &Get) -> Result<Measured, Analysi
     };
     let f = Factors::get(form, get)?;
     let right = svd::triangle(&f.u);
-    let left = if form.tied() { right.clone() } else { svd::triangle(&f.v) };
+    let left = if form.tied() && form.start.is_none() { right.clone() } else { svd::triangle(&f.v) };
     let core = right.times_diagonal_times_transposed(f.d.as_deref(), &left);
     let delta_fro = scaling.abs() * frobenius(&core.values);
     let spectrum = match f.d {
-        Some(d) => d,
-        None => singular_values(&core),
+        Some(d) if form.start.is_none() => d,
+        _ => singular_values(&core),
     };
     Ok(Measured { lambda, delta_fro, spectrum })
 }
 
-/// s U diag(d) V^T written out, [out, in].
+/// DeltaW written out, [out, in].
 pub fn delta(form: &Form, scaling: f64, get: &Get) -> Result<Matrix, AnalysisError> {
     let f = Factors::get(form, get)?;
     let mut delta = f.u.times_diagonal_times_transposed(f.d.as_deref(), &f.v);
     delta.values.iter_mut().for_each(|x| *x *= scaling);
     Ok(delta)
+}
+
+/// The adapted matrix W written out, [out, in]: what replaces `w0`, row by row, without an adapter.
+pub fn merged(form: &Form, scaling: f64, w0: &[f64], get: &Get) -> Result<Matrix, AnalysisError> {
+    let one = |name: &str| get(name).map(|m| m.values).ok_or_else(|| AnalysisError::Missing(name.into()));
+    let mut w = delta(form, scaling, get)?;
+    let (c, m) = (form.c.map(one).transpose()?, form.m.map(one).transpose()?);
+    let fits = |values: &Option<Vec<f64>>| values.as_ref().is_none_or(|v| v.len() == w.rows || v.len() == 1);
+    if w0.len() != w.values.len() || !fits(&c) || !fits(&m) {
+        return Err(AnalysisError::Shape { shape: vec![w.rows, w.columns], values: w0.len() });
+    }
+    let rows = w.values.chunks_exact_mut(w.columns).zip(w0.chunks_exact(w.columns));
+    for (i, (row, w0)) in rows.enumerate() {
+        let of = |values: &[f64]| values[i % values.len()];
+        let scale = c.as_deref().map_or(1.0, of);
+        row.iter_mut().zip(w0).for_each(|(w, w0)| *w += scale * w0);
+        if let Some(m) = &m {
+            let stretch = of(m) / frobenius(row);
+            row.iter_mut().for_each(|w| *w *= stretch);
+        }
+    }
+    Ok(w)
+}
+
+/// Euclidean length of each row of a matrix of `columns` columns.
+pub fn row_norms(values: &[f64], columns: usize) -> Vec<f64> {
+    values.chunks_exact(columns).map(frobenius).collect()
 }
 
 /// Square root of the sum of squares.

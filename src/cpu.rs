@@ -19,6 +19,7 @@ use crate::data::{Batch, Labels};
 use crate::event::LayerNorm;
 use crate::model::encoder::{self, Dropout};
 use crate::model::{Checkpoint, Config};
+use crate::random::nested_rank;
 use crate::spec::RunSpec;
 use crate::train::norms::Frozen;
 use crate::train::pack::{self, Chunk};
@@ -28,15 +29,25 @@ use attention::Queries;
 use embedding::Embedding;
 use head::Head;
 use layer::{Layer, Pass};
+use projection::Current;
 use rayon::prelude::*;
 use std::sync::{Mutex, PoisonError};
 use workspace::{Activations, Workspace, room};
+
+/// The form of a method that this engine trains.
+fn linear_form(method: &dyn Method) -> Result<Form, BackendError> {
+    let refused = |lacks| BackendError::Method { method: method.id(), lacks };
+    let form = method.form().ok_or_else(|| refused("has no linear form"))?;
+    if form.is_linear() { Ok(form) } else { Err(refused("scales the rows of whole matrices")) }
+}
 
 /// A classifier in training on the threads of the current rayon pool.
 pub struct Cpu {
     method: &'static dyn Method,
     config: Config,
     scaling: f64,
+    rank: usize,
+    nested: bool,
     regression: bool,
     dropout: Dropout,
     trained: Trained<f32>,
@@ -53,7 +64,7 @@ pub struct Cpu {
 impl Cpu {
     /// Whether this engine trains `method`: it has a linear form.
     pub fn trains(method: &dyn Method) -> bool {
-        method.form().is_some()
+        linear_form(method).is_ok()
     }
 
     /// A model for `outputs` logits (one for `regression`, with mean squared error; else mean cross-entropy), with what
@@ -65,7 +76,7 @@ impl Cpu {
         regression: bool,
     ) -> Result<Self, BackendError> {
         let method = adapter::find(&spec.method)?;
-        let form: Form = method.form().ok_or_else(|| BackendError::NoForm(method.id()))?;
+        let form = linear_form(method)?;
         let config = checkpoint.config.clone();
         let trained = Trained::new(checkpoint, spec, method, outputs)?;
         let parameters = &trained.parameters;
@@ -75,6 +86,8 @@ impl Cpu {
         Ok(Self {
             method,
             scaling: spec.scaling(),
+            rank: spec.rank,
+            nested: form.nested,
             regression,
             dropout: Dropout::new(&config, spec.dropout, spec.seed, 0),
             embedding: Embedding::new(checkpoint)?,
@@ -100,7 +113,12 @@ impl Cpu {
 
     fn pass<'a>(&'a self, chunk: &'a Chunk, index: usize, dropout: Option<&'a Dropout>) -> Pass<'a> {
         let queries = if index + 1 == self.layers.len() { Queries::First } else { Queries::All };
-        Pass { chunk, queries, dropout, values: &self.trained.parameters.values }
+        // There is dropout, of whatever probability, in training only.
+        let columns = match dropout.filter(|_| self.nested) {
+            Some(step) => nested_rank(step.seed, step.step, self.rank),
+            None => self.rank,
+        };
+        Pass { chunk, queries, dropout, now: Current { values: &self.trained.parameters.values, columns } }
     }
 
     /// The last hidden state of each row's first token, [rows, n]. With dropout, what the way back needs stays in `work`.

@@ -51,6 +51,27 @@ use std::collections::HashMap;
 use trained::{BLOCKS, Trained};
 use weights::Embedding;
 
+/// What of a method the kernels do not know, such as "has no linear form"; `None` where this engine trains it.
+pub fn lacking(method: &dyn Method) -> Option<&'static str> {
+    let Some(form) = method.form() else { return Some("has no linear form") };
+    let frozen = method.parameters("W", 1, 1, 1).is_ok_and(|all| all.iter().any(|p| !p.trains));
+    match form {
+        Form { m: Some(_), .. } => Some("scales the rows of whole matrices"),
+        Form { start: Some(_), .. } => Some("subtracts the factors of its start"),
+        Form { nested: true, .. } => Some("trains other columns in each step"),
+        _ if frozen => Some("has factors that stay as they start"),
+        _ => None,
+    }
+}
+
+/// The form of a method that this engine trains.
+fn form(method: &dyn Method) -> Result<Form, BackendError> {
+    match (method.form(), lacking(method)) {
+        (Some(form), None) => Ok(form),
+        (_, lacks) => Err(BackendError::Method { method: method.id(), lacks: lacks.unwrap_or("has no linear form") }),
+    }
+}
+
 /// A classifier in training on one GPU.
 pub struct Cuda {
     method: &'static dyn Method,
@@ -93,11 +114,6 @@ impl Cuda {
         room::check(config, spec.rank, precision.bytes())
     }
 
-    /// Whether this engine trains `method`: it has a linear form.
-    pub fn trains(method: &dyn Method) -> bool {
-        method.form().is_some()
-    }
-
     /// A model on `spec.device` in `spec.precision` for `outputs` logits (one for `regression`, with mean squared error; else
     /// mean cross-entropy), with what `spec` says of method, rank, alpha, targets, seed, dropout, clipping and AdamW.
     pub fn new(
@@ -107,7 +123,7 @@ impl Cuda {
         regression: bool,
     ) -> Result<Self, BackendError> {
         let method = adapter::find(&spec.method)?;
-        let form: Form = method.form().ok_or_else(|| BackendError::NoForm(method.id()))?;
+        let form = form(method)?;
         let precision = Precision::find(&spec.precision).ok_or_else(|| CudaError::Precision(spec.precision.clone()))?;
         let config = checkpoint.config.clone();
         let sizes = Sizes::new(&config, spec, method, precision, outputs)?;

@@ -19,7 +19,7 @@ use crate::spec::RunSpec;
 use crate::task::{self, Task};
 use crate::train::checkpoint::{self, CheckpointError, Position};
 use crate::train::fit::{Fit, Sink, step_counts};
-use crate::train::{Backend, BackendError, Outcome, Part, Signal, TrainError, evaluate};
+use crate::train::{Backend, BackendError, Outcome, Parameter, Part, Signal, TrainError, evaluate};
 use std::path::Path;
 
 /// Why a job cannot start or failed.
@@ -131,20 +131,24 @@ pub fn check(spec: &RunSpec) -> Result<(), JobError> {
     Ok(())
 }
 
-/// Numbers that a run of `spec` trains, as the paper counts them: without the head. Reads the model's configuration alone.
-pub fn adapter_parameters(spec: &RunSpec) -> Result<u64, JobError> {
+/// Numbers that a run of `spec` trains, as the paper counts them: without the head; and the bytes of its adapter's tensors.
+/// Reads the model's configuration alone.
+pub fn adapter_size(spec: &RunSpec) -> Result<(u64, u64), JobError> {
     let method = adapter::find(&spec.method)?;
     let config = ModelSource::resolve(&spec.model)?.config()?;
     if method.form().is_none() {
         let sizes = config.encoder_shapes().into_iter().map(|(_, shape)| shape.iter().product::<usize>() as u64);
-        return Ok(sizes.sum());
+        let all = sizes.sum();
+        return Ok((all, 4 * all));
     }
-    let n = config.hidden_size;
+    let (n, layers) = (config.hidden_size, config.num_hidden_layers as u64);
+    let mut saved = 0;
     for target in &spec.targets {
-        method.parameters(target, n, n, spec.rank)?;
+        let tensors = method.parameters(target, n, n, spec.rank)?;
+        saved += tensors.iter().map(|p| p.shape.iter().product::<usize>() as u64).sum::<u64>();
     }
-    let matrices = config.num_hidden_layers * spec.targets.len();
-    Ok(method.parameter_count(n, spec.rank) * matrices as u64)
+    let matrices = layers * spec.targets.len() as u64;
+    Ok((method.parameter_count(n, spec.rank) * matrices, 4 * layers * saved))
 }
 
 fn source(spec: &RunSpec) -> Source {
@@ -236,20 +240,20 @@ fn facts(
     train_rows: usize,
     eval_rows: usize,
 ) -> RunFacts {
-    let count = |part: Part| -> u64 {
-        let of_part = backend.parameters().iter().filter(|p| p.part == part);
-        of_part.map(|p| p.shape.iter().product::<usize>() as u64).sum()
+    let count = |counts: &dyn Fn(&Parameter) -> bool| -> u64 {
+        let counted = backend.parameters().iter().filter(|p| counts(p));
+        counted.map(|p| p.shape.iter().product::<usize>() as u64).sum()
     };
-    let adapter = count(Part::Adapter) + count(Part::Encoder);
+    let beside_head = |p: &Parameter| p.part != Part::Head;
     let threads = if spec.threads > 0 { spec.threads } else { rayon::current_num_threads() };
     RunFacts {
         total_steps: step_counts(spec, train_rows).1,
         epochs: spec.epochs as u64,
         train_rows: train_rows as u64,
         eval_rows: eval_rows as u64,
-        adapter_parameters: adapter,
-        head_parameters: count(Part::Head),
-        adapter_bytes: adapter * 4,
+        adapter_parameters: count(&|p| beside_head(p) && p.trains),
+        head_parameters: count(&|p| p.part == Part::Head),
+        adapter_bytes: 4 * count(&beside_head),
         metric: task.metrics().first().map_or_else(String::new, |m| m.id().to_string()),
         layers: config.num_hidden_layers as u32,
         environment: [

@@ -144,6 +144,12 @@ pub fn permutation(seed: u64, epoch: u64, rows: usize) -> Vec<usize> {
     order
 }
 
+/// How many of `rank` columns a training step of a nested method uses: each of 1 to `rank` alike often.
+pub fn nested_rank(seed: u64, step: u64, rank: usize) -> usize {
+    let word = Stream::new(seed, step, site_of("nested rank")).block(0)[0];
+    1 + ((u64::from(word) * rank as u64) >> 32) as usize
+}
+
 /// The site of a named tensor: FNV-1a of its name.
 pub fn site_of(name: &str) -> u32 {
     name.bytes().fold(0x811C_9DC5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
@@ -197,6 +203,17 @@ mod tests {
         let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / values.len() as f64;
         assert!(mean.abs() < 0.03, "{mean}");
         assert!((variance - 4.0).abs() < 0.08, "{variance}");
+    }
+
+    #[test]
+    fn nested_ranks_are_alike_often_and_change_with_step_and_seed() {
+        let draw = |seed: u64| (0..8_000).map(|step| nested_rank(seed, step, 8)).collect::<Vec<_>>();
+        for k in 1..=8 {
+            let count = draw(3).iter().filter(|d| **d == k).count();
+            assert!((900..1_100).contains(&count), "{k}: {count}");
+        }
+        assert_ne!(draw(3), draw(4));
+        assert!((0..100).all(|step| nested_rank(0, step, 1) == 1));
     }
 
     #[test]

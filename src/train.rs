@@ -27,13 +27,15 @@ pub enum Part {
     Encoder,
 }
 
-/// A trainable tensor: its name as in adapter files, its shape, and whether weight decay applies (two dimensions only).
+/// A tensor of the state: its name as in adapter files, its shape, and whether weight decay applies (two dimensions only).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parameter {
     pub name: String,
     pub shape: Vec<usize>,
     pub part: Part,
     pub decay: bool,
+    /// False for a tensor of an adapter that stays as it starts: its gradient is 0 and no update changes it.
+    pub trains: bool,
 }
 
 /// Values of a tensor in the precision they were computed in.
@@ -117,8 +119,8 @@ pub enum BackendError {
     Missing(String),
     #[error("{0}: the model in training has no such tensor")]
     Unknown(String),
-    #[error("{0} has no linear form: the autograd backend trains it")]
-    NoForm(&'static str),
+    #[error("{method} {lacks}: automatic differentiation trains it, on the CPU")]
+    Method { method: &'static str, lacks: &'static str },
     #[error(transparent)]
     Model(#[from] ModelError),
     #[error(transparent)]

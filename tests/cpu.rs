@@ -4,7 +4,7 @@
 #[path = "engine/case.rs"]
 mod case;
 
-use case::{Case, checkpoint, compare, linear, spec};
+use case::{Case, checkpoint, compare, methods, spec};
 use eigenscope::cpu::Cpu;
 use eigenscope::data::{Batch, Labels};
 use eigenscope::model::{Checkpoint, ModelSource};
@@ -31,7 +31,7 @@ fn case() -> impl Strategy<Value = Case> {
         any::<u64>(),
     );
     let run = (
-        proptest::sample::select(linear()),
+        proptest::sample::select(methods(Cpu::trains)),
         1usize..9,
         proptest::sample::subsequence(vec!["query", "key", "value", "output"], 1..=4),
         0usize..6,
@@ -114,9 +114,26 @@ fn steps_repeat_bit_for_bit_with_one_thread_count() {
 #[test]
 fn a_method_without_a_linear_form_is_refused_by_name() {
     let (checkpoint, _) = embedded();
-    let spec = RunSpec { method: "full".into(), ..RunSpec::default() };
-    let error = Cpu::new(&checkpoint, &spec, 2, false).err().expect("refused").to_string();
-    assert!(error.contains("full"), "{error}");
+    for method in ["full", "symdora"] {
+        let spec = RunSpec { method: method.into(), ..RunSpec::default() };
+        let error = Cpu::new(&checkpoint, &spec, 2, false).err().expect("refused").to_string();
+        assert!(error.contains(method), "{error}");
+    }
+    assert_eq!(methods(|m| !Cpu::trains(m)), ["full", "symdora"]);
+}
+
+#[test]
+fn every_method_starts_as_the_pretrained_model() {
+    let (checkpoint, batch) = embedded();
+    let logits = |method: &str| {
+        let spec = RunSpec { method: method.into(), ..RunSpec::default() };
+        Cpu::new(&checkpoint, &spec, 2, false).expect("a model").logits(&batch).expect("logits").concat()
+    };
+    // With B = 0 LoRA adds nothing.
+    let expected = logits("lora");
+    for method in methods(Cpu::trains) {
+        assert_eq!(logits(method), expected, "{method}");
+    }
 }
 
 #[test]

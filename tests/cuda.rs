@@ -4,7 +4,7 @@
 #[path = "engine/case.rs"]
 mod case;
 
-use case::{Case, batch, checkpoint, compare, linear, spec};
+use case::{Case, batch, checkpoint, compare, methods, spec};
 use eigenscope::cuda::{self, Cuda};
 use eigenscope::random::Stream;
 use eigenscope::spec::RunSpec;
@@ -36,7 +36,7 @@ fn case(number: u64) -> Case {
     let pick = |i: usize, n: usize| ((draw[i] * n as f64) as usize).min(n - 1);
     let shapes = [(2usize, 32usize), (4, 16), (3, 24), (1, 64), (2, 40), (12, 64), (16, 64), (4, 80), (5, 8)];
     let (heads, size) = shapes[number as usize % shapes.len()];
-    let methods = linear();
+    let methods = methods(|m| cuda::lacking(m).is_none());
     let all = ["query", "key", "value", "output"];
     let mut targets: Vec<String> = (0..4).filter(|i| draw[20 + i] < 0.5).map(|i| all[i].to_string()).collect();
     if targets.is_empty() {
@@ -126,6 +126,26 @@ fn a_device_that_is_not_here_is_refused_by_name() {
     let spec = RunSpec { device: "cuda:99".into(), ..spec(&case) };
     let error = Cuda::new(&checkpoint(&case), &spec, case.outputs, case.regression).err().expect("refused").to_string();
     assert!(error.contains("cuda:99") || error.contains("driver") || error.contains("lib"), "{error}");
+}
+
+#[test]
+fn what_the_kernels_do_not_know_is_refused_with_its_reason() {
+    let known = methods(|m| cuda::lacking(m).is_none());
+    assert_eq!(known, ["symlora", "lora", "symlora-nolambda", "symlora-rowlambda"]);
+    for (method, reason) in [
+        ("full", "linear form"),
+        ("symlora-frozen", "stay as they start"),
+        ("symlora-sign", "subtracts"),
+        ("symlora-nested", "other columns"),
+        ("lora-nested", "other columns"),
+        ("symdora", "whole matrices"),
+    ] {
+        let case = Case { method, ..case(0) };
+        let spec = RunSpec { device: "cuda:0".into(), ..spec(&case) };
+        let made = Cuda::new(&checkpoint(&case), &spec, case.outputs, case.regression);
+        let error = made.err().expect("refused").to_string();
+        assert!(error.contains(method) && error.contains(reason), "{error}");
+    }
 }
 
 #[test]

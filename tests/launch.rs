@@ -126,11 +126,11 @@ fn the_form_counts_as_the_run_does() {
     use eigenscope::event::RunEvent;
     use eigenscope::train::fit::Sink;
     use eigenscope::train::{Signal, TrainError};
-    struct Facts(Option<u64>);
+    struct Facts(Option<(u64, u64)>);
     impl Sink for Facts {
         fn send(&mut self, event: RunEvent) -> Result<(), TrainError> {
             if let RunEvent::Started(facts) = event {
-                self.0 = Some(facts.adapter_parameters);
+                self.0 = Some((facts.adapter_parameters, facts.adapter_bytes));
             }
             Ok(())
         }
@@ -138,13 +138,14 @@ fn the_form_counts_as_the_run_does() {
             Ok(())
         }
     }
-    for (method, targets) in [("symlora", "query+value"), ("lora", "query+key+value+output"), ("full", "query")] {
+    let targets = ["query+value", "query+key+value+output", "query"].into_iter().cycle();
+    for (method, targets) in eigenscope::adapter::ALL.iter().map(|m| m.id()).zip(targets) {
         let folder = tempfile::tempdir().expect("a folder");
         let targets = targets.split('+').map(str::to_string).collect();
         let spec = RunSpec { method: method.into(), targets, rank: 3, train_rows: 8, ..RunSpec::default() };
         let mut facts = Facts(None);
         let job = job::Job { spec: &spec, folder: folder.path(), resume: false };
         job::execute(&job, &|| Signal::Cancel, &mut facts).expect("ended");
-        assert_eq!(Some(job::adapter_parameters(&spec).expect("a count")), facts.0, "{method}");
+        assert_eq!(Some(job::adapter_size(&spec).expect("a size")), facts.0, "{method}");
     }
 }

@@ -7,6 +7,8 @@ mod folder;
 mod forward;
 #[path = "parity/layers.rs"]
 mod layers;
+#[path = "parity/methods.rs"]
+mod methods;
 #[path = "parity/metrics.rs"]
 mod metrics;
 #[path = "parity/norms.rs"]

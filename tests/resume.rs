@@ -1,7 +1,8 @@
 //! A run that is stopped, forgotten and resumed equals the uninterrupted one bit for bit, dropout on.
 
-use eigenscope::event::{RunEvent, Status};
-use eigenscope::job::{Job, execute};
+use eigenscope::adapter::ALL;
+use eigenscope::event::{LayerNorm, RunEvent, Status};
+use eigenscope::job::{Job, evaluate_file, execute, inspect};
 use eigenscope::spec::RunSpec;
 use eigenscope::train::checkpoint::{self, LAST_ADAPTER};
 use eigenscope::train::fit::Sink;
@@ -68,7 +69,7 @@ fn scores(records: &[Record]) -> Vec<Scored> {
 
 #[test]
 fn a_resumed_run_equals_the_uninterrupted_one_bit_for_bit() {
-    for method in ["symlora", "lora"] {
+    for method in ALL.iter().map(|m| m.id()) {
         let spec = spec(method);
         let whole = tempfile::tempdir().expect("a folder");
         let parts = tempfile::tempdir().expect("a folder");
@@ -90,6 +91,44 @@ fn a_resumed_run_equals_the_uninterrupted_one_bit_for_bit() {
         assert_eq!(tensors(parts.path()), tensors(whole.path()), "{method}");
         let file = |folder: &Path| std::fs::read(folder.join(LAST_ADAPTER)).expect("an adapter");
         assert!(file(parts.path()) == file(whole.path()), "{method}: the files differ");
+    }
+}
+
+/// The last recorded norms.
+fn norms(record: &Record) -> Vec<LayerNorm> {
+    let of = |e: &RunEvent| if let RunEvent::Norms { rows, .. } = e { Some(rows.clone()) } else { None };
+    record.0.iter().filter_map(of).next_back().expect("norms")
+}
+
+#[test]
+fn an_adapters_file_says_all_of_it() {
+    for method in ALL {
+        let id = method.id();
+        // Another seed than that of a new spec: what a method drew must come from the file.
+        let spec = RunSpec { epochs: 1, lr: 2e-2, ..spec(id) };
+        let folder = tempfile::tempdir().expect("a folder");
+        let (_, record) = train(&spec, folder.path(), false, u64::MAX);
+        let trained = scores(&[record]).pop().expect("a score");
+        let file = folder.path().join(LAST_ADAPTER);
+        let rows = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/glue-sample/SST-2/dev.tsv");
+        let found = evaluate_file(None, &file, None, &rows, &mut |_, _| ()).expect("scored");
+        let expected = f64::from_bits(trained.1);
+        assert!((found.loss - expected).abs() < 1e-6, "{id}: loss {} after reading, {expected} before", found.loss);
+        assert_eq!(found.metrics, trained.2, "{id}");
+    }
+}
+
+#[test]
+fn a_files_norms_are_those_of_the_run() {
+    for method in ALL.iter().filter(|m| m.form().is_some()) {
+        let id = method.id();
+        let folder = tempfile::tempdir().expect("a folder");
+        let spec = RunSpec { epochs: 1, ..spec(id) };
+        let (_, record) = train(&spec, folder.path(), false, u64::MAX);
+        let found = inspect(&folder.path().join(LAST_ADAPTER), Some("mini-roberta"), None).expect("read");
+        assert_eq!((found.method, found.rank, found.alpha), (id, spec.rank, spec.effective_alpha()));
+        assert_eq!(found.layers, norms(&record), "{id}");
+        assert!(found.layers.iter().all(|l| l.delta_fro > 0.0 && l.lambda != 0.0 && l.w0_fro > 0.0), "{id}");
     }
 }
 

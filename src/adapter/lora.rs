@@ -28,23 +28,15 @@ impl Method for Lora {
         // torch's kaiming_uniform_ with a = sqrt(5), as in PEFT.
         let bound = 1.0 / (input as f64).sqrt();
         Ok(vec![
-            AdapterParameter {
-                suffix: "lora_A.weight",
-                shape: vec![rank, input],
-                init: Init::Uniform { bound },
-                decay: true,
-            },
-            AdapterParameter { suffix: "lora_B.weight", shape: vec![output, rank], init: Init::Zeros, decay: true },
+            AdapterParameter::init("lora_A.weight", &[rank, input], Init::Uniform { bound }),
+            AdapterParameter::init("lora_B.weight", &[output, rank], Init::Zeros),
         ])
     }
 
     fn form(&self) -> Option<Form> {
-        Some(Form {
-            c: None,
-            d: None,
-            u: Factor { name: "lora_B.weight", transposed: false },
-            v: Factor { name: "lora_A.weight", transposed: true },
-        })
+        let b = Factor { name: "lora_B.weight", transposed: false };
+        let a = Factor { name: "lora_A.weight", transposed: true };
+        Some(Form::of(b, a))
     }
 
     fn parameter_count(&self, n: usize, rank: usize) -> u64 {

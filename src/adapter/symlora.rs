@@ -1,9 +1,44 @@
 //! SymLoRA (arXiv 2504.03719): y = lambda (W0 x) + b + (alpha/r) Q diag(L) Q^T x; the bias is not scaled. Knows only its
-//! own shapes and starts.
+//! own shapes and starts, which its variants share.
 
-use super::{AdapterError, AdapterParameter, Factor, Form, Init, Method, check_rank};
+use super::{AdapterError, AdapterParameter, Factor, Form, Init, Method, check_rank, check_square};
+
+/// The factor and its diagonal.
+pub(super) const Q: &str = "symlora_Q";
+pub(super) const L: &str = "symlora_L";
+pub(super) const LAMBDA: &str = "symlora_lambda";
 
 pub struct SymLora;
+
+/// Q [n, r], which draws its start, for a square matrix; `method` names who asks in errors.
+pub(super) fn q(
+    method: &'static str,
+    matrix: &str,
+    output: usize,
+    input: usize,
+    rank: usize,
+) -> Result<AdapterParameter, AdapterError> {
+    check_square(method, matrix, output, input)?;
+    check_rank(matrix, output, input, rank)?;
+    let std = 1.0 / (input as f64).sqrt();
+    Ok(AdapterParameter::init(Q, &[input, rank], Init::Normal { std }))
+}
+
+/// L [r], which starts at 0: so does the update.
+pub(super) fn l(rank: usize) -> AdapterParameter {
+    AdapterParameter::init(L, &[rank], Init::Zeros)
+}
+
+/// lambda, one value or one for each of `len` rows.
+pub(super) fn lambda(len: usize) -> AdapterParameter {
+    AdapterParameter::init(LAMBDA, &[len], Init::Ones)
+}
+
+/// Q diag(L) Q^T beside c.W0.
+pub(super) const fn form(c: Option<&'static str>, d: &'static str) -> Form {
+    let q = Factor { name: Q, transposed: false };
+    Form { c, d: Some(d), ..Form::of(q, q) }
+}
 
 impl Method for SymLora {
     fn id(&self) -> &'static str {
@@ -25,21 +60,11 @@ impl Method for SymLora {
         input: usize,
         rank: usize,
     ) -> Result<Vec<AdapterParameter>, AdapterError> {
-        if output != input {
-            return Err(AdapterError::NotSquare { matrix: matrix.into(), output, input, method: self.label() });
-        }
-        check_rank(matrix, output, input, rank)?;
-        let std = 1.0 / (input as f64).sqrt();
-        Ok(vec![
-            AdapterParameter { suffix: "symlora_Q", shape: vec![input, rank], init: Init::Normal { std }, decay: true },
-            AdapterParameter { suffix: "symlora_L", shape: vec![rank], init: Init::Zeros, decay: false },
-            AdapterParameter { suffix: "symlora_lambda", shape: vec![1], init: Init::Ones, decay: false },
-        ])
+        Ok(vec![q(self.label(), matrix, output, input, rank)?, l(rank), lambda(1)])
     }
 
     fn form(&self) -> Option<Form> {
-        let q = Factor { name: "symlora_Q", transposed: false };
-        Some(Form { c: Some("symlora_lambda"), d: Some("symlora_L"), u: q, v: q })
+        Some(form(Some(LAMBDA), L))
     }
 
     fn parameter_count(&self, n: usize, rank: usize) -> u64 {

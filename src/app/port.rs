@@ -273,8 +273,8 @@ impl Follower {
 /// Sizes of the adapters whose model is here and whose rank fits it; the others are told when they are launched.
 fn sizes(specs: &[RunSpec]) -> Vec<AdapterSize> {
     let size = |spec: &RunSpec| {
-        let parameters = crate::job::adapter_parameters(spec).ok()?;
-        Some(AdapterSize { of: spec.clone(), parameters, bytes: parameters * 4 })
+        let (parameters, bytes) = crate::job::adapter_size(spec).ok()?;
+        Some(AdapterSize { of: spec.clone(), parameters, bytes })
     };
     specs.iter().filter_map(size).collect()
 }

@@ -5,7 +5,7 @@ use super::dropout::{Mask, Site};
 use super::gelu;
 use super::matrix::Beta;
 use super::norm::{Norm, Normed};
-use super::projection::{Dense, Projection};
+use super::projection::{Current, Dense, Projection};
 use super::workspace::{self, Activations, Scratch, room};
 use crate::adapter::{Form, module_path};
 use crate::model::Checkpoint;
@@ -34,8 +34,7 @@ pub struct Pass<'a> {
     pub chunk: &'a Chunk,
     pub queries: Queries,
     pub dropout: Option<&'a Dropout>,
-    /// All trained values.
-    pub values: &'a [f32],
+    pub now: Current<'a>,
 }
 
 impl Pass<'_> {
@@ -116,7 +115,7 @@ impl Layer {
         let (n, tokens, kept) = (self.n, pass.chunk.tokens(), pass.kept());
         let z = room(&mut to.z, tokens * self.input.width());
         let qkv = room(&mut to.qkv, tokens * 3 * n);
-        self.input.forward(x, pass.values, z, qkv, &mut scratch.projection);
+        self.input.forward(x, pass.now, z, qkv, &mut scratch.projection);
 
         let p = room(&mut to.probabilities, pass.chunk.scores);
         let context = room(&mut to.context, kept * n);
@@ -125,7 +124,7 @@ impl Layer {
 
         let z = room(&mut to.z_output, kept * self.output.width());
         let attended = room(&mut to.attended, kept * n);
-        self.output.forward(context, pass.values, z, attended, &mut scratch.projection);
+        self.output.forward(context, pass.now, z, attended, &mut scratch.projection);
         let residual = match pass.queries {
             Queries::All => x,
             Queries::First => {
@@ -213,7 +212,7 @@ impl Layer {
         let dcontext = room(&mut scratch.dcontext, kept * n);
         let context = &saved.context[..kept * n];
         let to = deeper.then_some((&mut *dcontext, Beta::Zero));
-        self.output.backward(context, pass.values, &saved.z_output, dz, to, gradients, &mut scratch.projection);
+        self.output.backward(context, pass.now, &saved.z_output, dz, to, gradients, &mut scratch.projection);
         if !deeper {
             return;
         }
@@ -244,6 +243,6 @@ impl Layer {
             }
         }
         let dx = down.then(|| (room(&mut scratch.slope, tokens * n), Beta::One));
-        self.input.backward(x, pass.values, &saved.z, dz, dx, gradients, &mut scratch.projection);
+        self.input.backward(x, pass.now, &saved.z, dz, dx, gradients, &mut scratch.projection);
     }
 }

@@ -1,5 +1,6 @@
 //! Linear layers that share one input as one matrix product, each with or without an adapter in the linear form
-//! y = c.(W0 x) + b + s U (d.(V^T x)): the rows of V^T stand below those of W0. Knows no attention.
+//! y = c.(W0 x) + b + s U (d.(V^T x)), less what the product was at the start for some methods: the rows of V^T stand below
+//! those of W0. Knows no attention.
 
 mod adapted;
 
@@ -11,6 +12,7 @@ use crate::model::weights::Weights;
 use crate::train::BackendError;
 use crate::train::parameters::Parameters;
 use adapted::Adapted;
+pub use adapted::Current;
 
 /// A frozen linear layer: weight [out, in], bias [out].
 pub struct Dense {
@@ -82,7 +84,7 @@ impl Projection {
         for path in paths {
             stacked.extend(weights.values::<f32>(&format!("{path}.weight"), &[n, n])?);
             let adapted = Adapted::find(path, form, scaling, n, width, parameters)?;
-            width += adapted.as_ref().map_or(0, |a| a.rank);
+            width += adapted.as_ref().map_or(0, Adapted::width);
             parts.push(Part { bias: weights.values(&format!("{path}.bias"), &[n])?, adapted });
         }
         stacked.resize(width * n, 0.0);
@@ -91,7 +93,7 @@ impl Projection {
         Ok(made)
     }
 
-    /// Columns of the product: those of every W0, then the rank of every adapter.
+    /// Columns of the product: those of every W0, then those of every adapter.
     pub fn width(&self) -> usize {
         self.stacked.len() / self.n
     }
@@ -114,12 +116,13 @@ impl Projection {
     pub fn refresh(&mut self, values: &[f32]) {
         let n = self.n;
         for adapted in self.parts.iter_mut().filter_map(|p| p.adapted.as_mut()) {
-            adapted.refresh(values, &mut self.stacked[adapted.column * n..(adapted.column + adapted.rank) * n]);
+            let rows = adapted.column..adapted.column + adapted.width();
+            adapted.refresh(values, &mut self.stacked[rows.start * n..rows.end * n]);
         }
     }
 
     /// From x [tokens, n] to the product z [tokens, width] and the output y [tokens, outputs].
-    pub fn forward(&self, x: &[f32], values: &[f32], z: &mut [f32], y: &mut [f32], scratch: &mut Scratch) {
+    pub fn forward(&self, x: &[f32], now: Current, z: &mut [f32], y: &mut [f32], scratch: &mut Scratch) {
         let (n, width) = (self.n, self.width());
         let tokens = x.len() / n;
         multiply(
@@ -133,7 +136,7 @@ impl Projection {
             let from = adapted::Columns { first: i * n, stride: width };
             match &part.adapted {
                 None => adapted::add_bias(z, from, &part.bias, y, out),
-                Some(a) => a.forward(z, from, &part.bias, values, y, out, room(&mut scratch.coefficients, a.rank)),
+                Some(a) => a.forward(z, from, &part.bias, now, y, out, room(&mut scratch.coefficients, a.width())),
             }
         }
     }
@@ -144,7 +147,7 @@ impl Projection {
     pub fn backward(
         &self,
         x: &[f32],
-        values: &[f32],
+        now: Current,
         z: &[f32],
         dz: &mut [f32],
         dx: Option<(&mut [f32], Beta)>,
@@ -156,9 +159,9 @@ impl Projection {
         for (i, part) in self.parts.iter().enumerate() {
             if let Some(a) = &part.adapted {
                 let from = adapted::Columns { first: i * n, stride: width };
-                a.backward(x, values, z, dz, from, gradients, room(&mut scratch.inner, tokens * a.rank));
+                a.backward(x, now, z, dz, from, gradients, room(&mut scratch.inner, tokens * a.width()));
                 if dx.is_some() {
-                    a.scale(values, dz, from);
+                    a.scale(now.values, dz, from);
                 }
             }
         }

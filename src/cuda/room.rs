@@ -50,7 +50,7 @@ impl Sizes {
         precision: Precision,
         outputs: usize,
     ) -> Result<Self, BackendError> {
-        let form = method.form().ok_or_else(|| BackendError::NoForm(method.id()))?;
+        let form = super::form(method)?;
         check(config, spec.rank, precision.bytes())?;
         let (n, rank) = (config.hidden_size, spec.rank);
         let adapted = |of: &[&str]| of.iter().filter(|t| spec.targets.iter().any(|s| s == *t)).count();

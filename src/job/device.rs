@@ -50,8 +50,8 @@ pub fn check(spec: &RunSpec) -> Result<(), JobError> {
         let found = format!("{:?}{reason}", spec.device);
         return Err(SpecError::new("device", found, format!("one of {}", here.join(", "))).into());
     }
-    if !Cuda::trains(method) {
-        let expected = "cpu: this method has no linear form";
+    if let Some(lacks) = cuda::lacking(method) {
+        let expected = format!("cpu: {} {lacks}, which the kernels of a GPU do not know", method.id());
         return Err(SpecError::new("device", format!("{:?} for {}", spec.device, method.id()), expected).into());
     }
     Ok(())

@@ -7,7 +7,7 @@ use crate::event::LayerNorm;
 use crate::model::Checkpoint;
 use crate::train::checkpoint;
 use crate::train::{NamedTensor, Values};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 /// What a file says of its adapter.
@@ -34,7 +34,7 @@ pub enum InspectError {
 pub fn inspect(path: &Path, model: Option<&str>, alpha: Option<f64>) -> Result<Inspection, JobError> {
     let (metadata, tensors) = checkpoint::read(path)?;
     let shown = path.display().to_string();
-    let (method, matrices) = matrices(&tensors)
+    let (method, matrices) = matrices(&metadata, &tensors)
         .ok_or_else(|| InspectError::NoAdapter { path: shown.clone(), expected: suffixes().join(", ") })?;
     let Some(form) = method.form() else {
         return Err(InspectError::NoAdapter { path: shown, expected: suffixes().join(", ") }.into());
@@ -69,34 +69,57 @@ pub fn inspect(path: &Path, model: Option<&str>, alpha: Option<f64>) -> Result<I
 type Matrices = BTreeMap<(u32, &'static str), HashMap<&'static str, Matrix>>;
 
 /// The method whose tensors the file holds, and these.
-fn matrices(tensors: &HashMap<String, NamedTensor>) -> Option<(&'static dyn Method, Matrices)> {
-    adapter::ALL.iter().find_map(|method| {
-        let suffixes = method_suffixes(*method);
-        let mut found = Matrices::new();
-        for (name, tensor) in tensors {
-            let Some(suffix) = suffixes.iter().find(|s| name.ends_with(&format!(".{s}"))) else { continue };
-            let Some(place) = adapter::layer_and_target(name) else { continue };
-            let values = match &tensor.values {
-                Values::F32(v) => v.iter().map(|x| f64::from(*x)).collect(),
-                Values::F64(v) => v.clone(),
-            };
-            let matrix = Matrix::new(&tensor.shape, values).ok()?;
-            found.entry(place).or_default().insert(*suffix, matrix);
-        }
-        (!found.is_empty()).then_some((*method, found))
-    })
+fn matrices(
+    metadata: &HashMap<String, String>,
+    tensors: &HashMap<String, NamedTensor>,
+) -> Option<(&'static dyn Method, Matrices)> {
+    let method = method_of(metadata, tensors)?;
+    let suffixes = suffixes_of(method);
+    let mut found = Matrices::new();
+    for (name, tensor) in tensors {
+        let Some(suffix) = suffixes.iter().find(|s| ends_with(name, s)) else { continue };
+        let Some(place) = adapter::layer_and_target(name) else { continue };
+        let values = match &tensor.values {
+            Values::F32(v) => v.iter().map(|x| f64::from(*x)).collect(),
+            Values::F64(v) => v.clone(),
+        };
+        let matrix = Matrix::new(&tensor.shape, values).ok()?;
+        found.entry(place).or_default().insert(*suffix, matrix);
+    }
+    (!found.is_empty()).then_some((method, found))
 }
 
-fn method_suffixes(method: &dyn Method) -> Vec<&'static str> {
-    let form = method.form();
-    let names = form.map(|f| [f.c, f.d, Some(f.u.name), Some(f.v.name)]);
-    let mut names: Vec<&str> = names.into_iter().flatten().flatten().collect();
-    names.dedup();
-    names
+/// The method that the file names, or else the one that has most of its tensors there, all of them if there is such a one.
+fn method_of(
+    metadata: &HashMap<String, String>,
+    tensors: &HashMap<String, NamedTensor>,
+) -> Option<&'static dyn Method> {
+    let there = |method: &dyn Method| {
+        let of = suffixes_of(method);
+        let there = of.iter().filter(|s| tensors.keys().any(|name| ends_with(name, s))).count();
+        (there == of.len(), there)
+    };
+    let named = metadata.get("method").and_then(|id| adapter::find(id).ok());
+    let has_some = |method: &&'static dyn Method| there(*method).1 > 0;
+    // Among equals the first.
+    let guessed = || adapter::ALL.iter().copied().filter(has_some).rev().max_by_key(|method| there(*method));
+    named.filter(has_some).or_else(guessed)
+}
+
+fn ends_with(name: &str, suffix: &str) -> bool {
+    name.strip_suffix(suffix).is_some_and(|path| path.ends_with('.'))
+}
+
+/// Suffixes of all tensors that a method puts beside a matrix.
+fn suffixes_of(method: &dyn Method) -> Vec<&'static str> {
+    method.parameters("W", 1, 1, 1).map_or(Vec::new(), |all| all.iter().map(|p| p.suffix).collect())
 }
 
 fn suffixes() -> Vec<&'static str> {
-    adapter::ALL.iter().flat_map(|m| method_suffixes(*m)).collect()
+    let mut all: Vec<_> = adapter::ALL.iter().flat_map(|m| suffixes_of(*m)).collect();
+    let mut seen = BTreeSet::new();
+    all.retain(|suffix| seen.insert(*suffix));
+    all
 }
 
 /// Frobenius norm and entrywise L1 of W0.

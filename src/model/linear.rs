@@ -1,11 +1,11 @@
-//! A linear layer with or without an adapter in the linear form. Knows one layer only.
+//! A linear layer with or without an adapter. Knows one layer only.
 
 use super::ops;
 use super::real::Real;
 use crate::adapter::Form;
 use candle_core::{Result, Tensor};
 
-/// The tensors of one adapted matrix in the roles of y = c.(W0 x) + b + s U (d.(V^T x)).
+/// The tensors of one adapted matrix in the roles of [`Form`].
 #[derive(Clone)]
 pub struct Adapter {
     form: Form,
@@ -14,6 +14,9 @@ pub struct Adapter {
     d: Option<Tensor>,
     u: Tensor,
     v: Tensor,
+    start: Option<Tensor>,
+    m: Option<Tensor>,
+    columns: Option<Tensor>,
 }
 
 impl Adapter {
@@ -21,19 +24,48 @@ impl Adapter {
     pub fn new(form: Form, scaling: f64, get: &dyn Fn(&str) -> Result<Tensor>) -> Result<Self> {
         let c = form.c.map(get).transpose()?;
         let d = form.d.map(get).transpose()?;
-        Ok(Self { form, scaling, c, d, u: get(form.u.name)?, v: get(form.v.name)? })
+        let (start, m) = (form.start.map(get).transpose()?, form.m.map(get).transpose()?);
+        Ok(Self { form, scaling, c, d, u: get(form.u.name)?, v: get(form.v.name)?, start, m, columns: None })
     }
 
-    /// s U (d.(V^T x)) for x [rows, in].
+    /// The same with `columns` [r], 1 for each column of the factors that is used and 0 for the others.
+    pub fn masked(self, columns: Option<Tensor>) -> Self {
+        Self { columns, ..self }
+    }
+
+    /// s U (d.(V^T x)), less what it was at the start, for x [rows, in].
     fn update(&self, x: &Tensor) -> Result<Tensor> {
         let v = if self.form.v.transposed { self.v.t()? } else { self.v.clone() };
-        let mut h = x.matmul(&v)?;
-        if let Some(d) = &self.d {
-            h = h.broadcast_mul(d)?;
-        }
         let u = if self.form.u.transposed { self.u.clone() } else { self.u.t()? };
+        let now = self.product(x, &v, &u)?;
+        match &self.start {
+            None => Ok(now),
+            Some(start) => now - self.product(x, start, &start.t()?)?,
+        }
+    }
+
+    /// s (d.(x V)) U^T from V [in, r] and U^T [r, out].
+    fn product(&self, x: &Tensor, v: &Tensor, u: &Tensor) -> Result<Tensor> {
+        let mut h = x.matmul(v)?;
+        for scale in [&self.columns, &self.d].into_iter().flatten() {
+            h = h.broadcast_mul(scale)?;
+        }
         // Scaling the rank-r side costs r, not n, per row.
-        (h * self.scaling)?.matmul(&u)
+        (h * self.scaling)?.matmul(u)
+    }
+
+    /// The adapted matrix where its rows are given lengths `m`, written out [out, in].
+    fn matrix<T: Real>(&self, w0: &Tensor, m: &Tensor) -> Result<Tensor> {
+        let (out, input) = w0.dims2()?;
+        let identity = Tensor::eye(input, T::DTYPE, w0.device())?;
+        let w0 = w0.detach();
+        let scaled = match &self.c {
+            None => w0,
+            Some(c) => w0.broadcast_mul(&c.reshape(((), 1))?)?,
+        };
+        let w = (scaled + self.update(&identity)?.t()?)?;
+        let lengths = ops::row_norms::<T>(&w)?;
+        w.broadcast_mul(&(m / lengths)?.reshape((out, 1))?)
     }
 }
 
@@ -58,6 +90,9 @@ impl Linear {
         let Some(adapter) = &self.adapter else {
             return ops::frozen_linear::<T>(x, &self.weight, Some(&self.bias));
         };
+        if let Some(m) = &adapter.m {
+            return x.matmul(&adapter.matrix::<T>(&self.weight, m)?.t()?)?.broadcast_add(&self.bias);
+        }
         let base = match &adapter.c {
             None => ops::frozen_linear::<T>(x, &self.weight, Some(&self.bias))?,
             Some(c) => ops::frozen_linear::<T>(x, &self.weight, None)?.broadcast_mul(c)?.broadcast_add(&self.bias)?,

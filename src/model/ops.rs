@@ -2,6 +2,7 @@
 //! Each works on contiguous host memory; knows no model.
 
 use super::real::Real;
+use crate::analysis;
 use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Storage, Tensor, bail};
 use num_traits::Float;
@@ -70,6 +71,14 @@ impl<T: Real> CustomOp1 for FrozenLinear<T> {
 pub fn frozen_linear<T: Real>(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
     let (weight, transposed) = (weight.detach(), weight.detach().t()?);
     x.contiguous()?.apply_op1(FrozenLinear::<T> { weight, transposed, bias: bias.cloned(), float: PhantomData })
+}
+
+/// Euclidean length of each row of a matrix, [rows]: a constant, through which no gradient goes.
+pub fn row_norms<T: Real>(matrix: &Tensor) -> Result<Tensor> {
+    let (rows, columns) = matrix.dims2()?;
+    let wide = read::<T, _>(matrix, |values| values.iter().map(|v| v.wide()).collect::<Vec<f64>>())?;
+    let norms = analysis::row_norms(&wide, columns).into_iter().map(T::of).collect();
+    Tensor::from_vec(norms, rows, matrix.device())
 }
 
 /// torch.nn.functional.layer_norm over the last dimension with frozen weight and bias, or with none.

@@ -14,7 +14,9 @@ use crate::model::Checkpoint;
 use crate::model::encoder::{Dropout, position_ids};
 use crate::model::head::Classifier;
 use crate::model::real::Real;
+use crate::random::nested_rank;
 use crate::spec::RunSpec;
+use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Tensor};
 use variables::Variables;
 
@@ -23,6 +25,7 @@ use variables::Variables;
 pub struct Autograd<T> {
     method: &'static dyn Method,
     scaling: f64,
+    rank: usize,
     regression: bool,
     dropout: Dropout,
     trained: Trained<T>,
@@ -44,12 +47,14 @@ impl<T: Real> Autograd<T> {
         let config = &checkpoint.config;
         let trained = Trained::<T>::new(checkpoint, spec, method, outputs)?;
         let parameters = &trained.parameters;
-        let variables = Variables::new(checkpoint, parameters)?;
+        let nested = method.form().is_some_and(|f| f.nested).then_some(spec.rank);
+        let variables = Variables::new(checkpoint, parameters, nested)?;
         let classifier = variables.classifier(config, outputs, method, spec.scaling(), parameters)?;
         let norms = Frozen::new(checkpoint, method, &parameters.targets)?;
         Ok(Self {
             method,
             scaling: spec.scaling(),
+            rank: spec.rank,
             regression,
             dropout: Dropout::new(config, spec.dropout, spec.seed, 0),
             trained,
@@ -76,6 +81,14 @@ impl<T: Real> Autograd<T> {
         Ok(loss::mean::<T>(&logits, &batch.labels, self.regression)?.to_scalar::<T>()?.wide())
     }
 
+    /// The mean loss of a training step as a scalar, and the gradient of all that it depends on.
+    fn there_and_back(&self, batch: &Batch, dropout: &Dropout) -> Result<(Tensor, GradStore), BackendError> {
+        let logits = self.classifier.forward(batch, Some(dropout))?;
+        let loss = loss::mean::<T>(&logits, &batch.labels, self.regression)?;
+        let store = loss.backward()?;
+        Ok((loss, store))
+    }
+
     /// The checkpoint's frozen weight or the trained one, f64 row by row; for tests and merging.
     pub fn weight(&self, name: &str) -> Result<Vec<f64>, BackendError> {
         let tensor = self.variables.tensor(name)?;
@@ -94,9 +107,10 @@ impl<T: Real> Backend for Autograd<T> {
 
     fn loss_and_gradients(&mut self, batch: &Batch, step: u64) -> Result<f64, BackendError> {
         let dropout = Dropout { step, ..self.dropout };
-        let logits = self.classifier.forward(batch, Some(&dropout))?;
-        let loss = loss::mean::<T>(&logits, &batch.labels, self.regression)?;
-        let store = loss.backward()?;
+        self.variables.use_columns::<T>(nested_rank(dropout.seed, step, self.rank))?;
+        let passed = self.there_and_back(batch, &dropout);
+        self.variables.use_columns::<T>(self.rank)?;
+        let (loss, store) = passed?;
         let Trained { parameters, gradients, .. } = &mut self.trained;
         for (variable, (_, range)) in self.variables.tensors().zip(parameters.placed()) {
             let slot = &mut gradients[range];

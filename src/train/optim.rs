@@ -42,13 +42,12 @@ pub struct AdamW<T> {
 }
 
 impl<T: Real> AdamW<T> {
-    /// Segments lie behind one another from 0.
-    pub fn new(segments: Vec<Segment>, eps: f64, weight_decay: f64) -> Self {
-        let len = segments.last().map_or(0, |s| s.range.end);
+    /// For a buffer of `len` values, of which those of the segments change.
+    pub fn new(len: usize, segments: Vec<Segment>, eps: f64, weight_decay: f64) -> Self {
         Self { eps, weight_decay, segments, steps: 0, first: vec![T::zero(); len], second: vec![T::zero(); len] }
     }
 
-    /// One update of `values` at learning rate `lr` with `gradients` times `factor`. Buffers are as long as the segments.
+    /// One update of `values` at learning rate `lr` with `gradients` times `factor`. Buffers have the length told to `new`.
     pub fn update(&mut self, values: &mut [T], gradients: &[T], factor: f64, lr: f64) {
         self.steps += 1;
         let (b1, b2) = BETAS;

@@ -2,7 +2,8 @@
 
 use super::optim::Segment;
 use super::{BackendError, NamedTensor, Parameter, Part, Values};
-use crate::adapter::{Init, Method, module_path};
+use crate::adapter::{Method, Start, module_path};
+use crate::analysis::row_norms;
 use crate::model::head::initial_values;
 use crate::model::real::Real;
 use crate::model::{Checkpoint, config::Config};
@@ -14,7 +15,7 @@ use std::ops::Range;
 #[derive(Clone)]
 pub struct Parameters<T> {
     pub list: Vec<Parameter>,
-    /// All trainable values, parameter by parameter.
+    /// All values, parameter by parameter.
     pub values: Vec<T>,
     /// Layer, target and module path of the selected matrices, by layer, then in the order of `TARGETS`.
     pub targets: Vec<(usize, &'static str, String)>,
@@ -35,15 +36,31 @@ impl<T: Real> Parameters<T> {
         let (list, values, ranges, index) = Default::default();
         let mut made = Self { list, values, targets, ranges, index };
         let mut head = initial_values(config, weights, outputs, spec.seed)?.into_iter();
-        for (parameter, init) in outline(config, spec, method, outputs)? {
-            let values = match (parameter.part, init) {
-                (_, Some(init)) => init.values(spec.seed, &parameter.name, parameter.shape.iter().product()),
+        let n = config.hidden_size;
+        for (parameter, start) in outline(config, spec, method, outputs)? {
+            let values = match (parameter.part, start) {
+                (_, Some((_, Start::Init(init)))) => {
+                    init.values(spec.seed, &parameter.name, parameter.shape.iter().product())
+                }
+                (_, Some((path, Start::Like(suffix)))) => {
+                    let name = format!("{path}.{suffix}");
+                    made.wide(&name).ok_or(BackendError::Missing(name))?.1
+                }
+                (_, Some((path, Start::RowNorms))) => {
+                    let w0: Vec<f64> = weights.values(&format!("{path}.weight"), &[n, n])?;
+                    row_norms(&w0, n)
+                }
                 (Part::Head, None) => head.next().unwrap_or_default(),
                 (_, None) => weights.values(&parameter.name, &parameter.shape)?,
             };
             made.add(parameter, &values);
         }
         Ok(made)
+    }
+
+    /// Whether a tensor changes in training.
+    pub fn trains(&self, name: &str) -> bool {
+        self.index.get(name).is_some_and(|i| self.list[*i].trains)
     }
 
     fn add(&mut self, parameter: Parameter, values: &[f64]) {
@@ -81,8 +98,10 @@ impl<T: Real> Parameters<T> {
         Some((&self.list[i].shape, values))
     }
 
+    /// What training changes.
     pub fn segments(&self) -> Vec<Segment> {
-        self.ranges.iter().zip(&self.list).map(|(r, p)| Segment { range: r.clone(), decay: p.decay }).collect()
+        let trained = self.placed().filter(|(p, _)| p.trains);
+        trained.map(|(p, range)| Segment { range, decay: p.decay }).collect()
     }
 
     /// A flat buffer as tensors, in the order of the list.
@@ -141,25 +160,30 @@ impl<T: Real> Parameters<T> {
     }
 }
 
-/// Everything that `spec` trains with `method` under `outputs` logits, in the order of the flat buffer; adapters with how
-/// they start. Reads no weights.
+/// A tensor of the flat buffer; of an adapter's, the path of its matrix and how it starts.
+type Outlined = (Parameter, Option<(String, Start)>);
+
+/// Everything that `spec` puts beside a model with `method` under `outputs` logits, in the order of the flat buffer. Reads no
+/// weights.
 pub fn outline(
     config: &Config,
     spec: &RunSpec,
     method: &dyn Method,
     outputs: usize,
-) -> Result<Vec<(Parameter, Option<Init>)>, BackendError> {
+) -> Result<Vec<Outlined>, BackendError> {
     let mut outline = Vec::new();
     let whole = |(name, shape): (String, Vec<usize>), part: Part| {
         let decay = shape.len() == 2;
-        (Parameter { name, shape, part, decay }, None)
+        (Parameter { name, shape, part, decay, trains: true }, None)
     };
     if method.form().is_some() {
         let n = config.hidden_size;
         for (_, _, path) in selected(config, spec)? {
             for p in method.parameters(&path, n, n, spec.rank)? {
                 let name = format!("{path}.{}", p.suffix);
-                outline.push((Parameter { name, shape: p.shape, part: Part::Adapter, decay: p.decay }, Some(p.init)));
+                let (shape, part) = (p.shape, Part::Adapter);
+                let parameter = Parameter { name, shape, part, decay: p.decay, trains: p.trains };
+                outline.push((parameter, Some((path.clone(), p.start))));
             }
         }
     } else {

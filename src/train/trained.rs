@@ -28,7 +28,7 @@ impl<T: Real> Trained<T> {
         let parameters = Parameters::new(checkpoint, spec, method, outputs)?;
         Ok(Self {
             gradients: vec![T::zero(); parameters.values.len()],
-            optimizer: AdamW::new(parameters.segments(), spec.adam_eps, spec.weight_decay),
+            optimizer: AdamW::new(parameters.values.len(), parameters.segments(), spec.adam_eps, spec.weight_decay),
             max_grad_norm: spec.max_grad_norm,
             parameters,
         })

@@ -1,6 +1,6 @@
 //! Random models, batches and values, and how far an engine may be from automatic differentiation on them.
 
-use eigenscope::adapter::ALL;
+use eigenscope::adapter::{ALL, Method};
 use eigenscope::data::{Batch, Labels};
 use eigenscope::model::Checkpoint;
 use eigenscope::model::config::Config;
@@ -30,9 +30,9 @@ pub struct Case {
     pub seed: u64,
 }
 
-/// The methods that the engine runs: each with a linear form.
-pub fn linear() -> Vec<&'static str> {
-    ALL.iter().filter(|m| m.form().is_some()).map(|m| m.id()).collect()
+/// The methods that an engine runs.
+pub fn methods(trains: impl Fn(&dyn Method) -> bool) -> Vec<&'static str> {
+    ALL.iter().filter(|m| trains(**m)).map(|m| m.id()).collect()
 }
 
 /// A model with random weights that are not small: every part of the gradient counts.

@@ -19,7 +19,8 @@ fn adamw_clipping_and_schedule_f64() {
         let schedule = Schedule::new(number(&case["lr"]), 0.06, total);
         assert_eq!(schedule.warmup_steps(), whole(&case["warmup_steps"]) as u64);
         let max = case["clip"].as_f64().unwrap_or(0.0);
-        let mut optimizer = AdamW::<f64>::new(segments, number(&case["eps"]), number(&case["weight_decay_on_matrix"]));
+        let mut optimizer =
+            AdamW::<f64>::new(values.len(), segments, number(&case["eps"]), number(&case["weight_decay_on_matrix"]));
         for (i, step) in items(&case["steps"]).iter().enumerate() {
             let what = format!("case {c} step {i}");
             let lr = schedule.lr(i as u64);

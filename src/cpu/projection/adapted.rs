@@ -1,5 +1,5 @@
-//! An adapter in the linear form beside one matrix: its trained values, its output and its gradients. Knows the columns of
-//! the stacked product, not who else is in it.
+//! An adapter in the linear form beside one matrix: its trained values, its output and its gradients. Factors of a start that
+//! is subtracted stand behind those of now. Knows the columns of the stacked product, not who else is in it.
 
 use crate::adapter::{Factor, Form};
 use crate::cpu::lane::sum2;
@@ -16,16 +16,25 @@ pub struct Columns {
     pub stride: usize,
 }
 
+/// Trained values, and how many columns of the factors count in this pass.
+#[derive(Clone, Copy)]
+pub struct Current<'a> {
+    pub values: &'a [f32],
+    pub columns: usize,
+}
+
 /// A factor in the flat buffer: [n, rank], or [rank, n] where transposed.
 struct Place {
     range: Range<usize>,
     transposed: bool,
+    trains: bool,
 }
 
 impl Place {
     fn new(path: &str, factor: &Factor, parameters: &Parameters<f32>) -> Option<Self> {
-        let range = parameters.range(&format!("{path}.{}", factor.name))?;
-        Some(Self { range, transposed: factor.transposed })
+        let name = format!("{path}.{}", factor.name);
+        let (range, trains) = (parameters.range(&name)?, parameters.trains(&name));
+        Some(Self { range, transposed: factor.transposed, trains })
     }
 
     /// [n, rank]
@@ -48,17 +57,39 @@ impl Place {
 
 /// One adapter.
 pub struct Adapted {
-    pub rank: usize,
+    rank: usize,
     /// First column of V^T x in the product.
     pub column: usize,
     n: usize,
     scaling: f32,
     c: Option<Range<usize>>,
     d: Option<Range<usize>>,
+    d_trains: bool,
     u: Place,
     v: Place,
-    /// U^T [rank, n], as it is now.
+    start: Option<Place>,
+    /// U^T [rank, n] as it is now, and behind it U0^T where there is one.
     u_rows: Vec<f32>,
+}
+
+/// What a pass does between the factors.
+struct Side<'a> {
+    /// Empty or one value for each column.
+    d: &'a [f32],
+    scaling: f32,
+    rank: usize,
+    /// How many columns count.
+    used: usize,
+    /// As many columns again are subtracted.
+    less: bool,
+}
+
+impl Side<'_> {
+    /// s d of a column.
+    #[inline(always)]
+    fn factor(&self, j: usize) -> f32 {
+        self.scaling * if self.d.is_empty() { 1.0 } else { self.d[j] }
+    }
 }
 
 impl Adapted {
@@ -80,13 +111,34 @@ impl Adapted {
         };
         let rank = u.range.len() / n;
         let (c, d) = (range(form.c)?, range(form.d)?);
-        Ok(Some(Self { rank, column, n, scaling: scaling as f32, c, d, u, v, u_rows: vec![0.0; rank * n] }))
+        let start = form.start.map(|name| Factor { name, transposed: false });
+        let start = start.and_then(|factor| Place::new(path, &factor, parameters));
+        let scaling = scaling as f32;
+        let d_trains = form.d.is_some_and(|d| parameters.trains(&format!("{path}.{d}")));
+        let u_rows = vec![0.0; rank * n * if start.is_some() { 2 } else { 1 }];
+        Ok(Some(Self { rank, column, n, scaling, c, d, d_trains, u, v, start, u_rows }))
     }
 
-    /// Takes over changed values; `v_rows` [rank, n] is V^T's place in the stacked weights.
+    /// Columns of the product that the adapter takes.
+    pub fn width(&self) -> usize {
+        self.u_rows.len() / self.n
+    }
+
+    /// Takes over changed values; `v_rows` [width, n] is V^T's place in the stacked weights.
     pub fn refresh(&mut self, values: &[f32], v_rows: &mut [f32]) {
-        self.v.rows(values, self.n, self.rank, v_rows);
-        self.u.rows(values, self.n, self.rank, &mut self.u_rows);
+        let size = self.rank * self.n;
+        self.v.rows(values, self.n, self.rank, &mut v_rows[..size]);
+        self.u.rows(values, self.n, self.rank, &mut self.u_rows[..size]);
+        if let Some(start) = &self.start {
+            start.rows(values, self.n, self.rank, &mut v_rows[size..]);
+            self.u_rows[size..].copy_from_slice(&v_rows[size..]);
+        }
+    }
+
+    fn side<'a>(&self, now: Current<'a>) -> Side<'a> {
+        let d = self.d.clone().map_or(&[][..], |d| &now.values[d]);
+        let (scaling, rank) = (self.scaling, self.rank);
+        Side { d, scaling, rank, used: now.columns.min(rank), less: self.start.is_some() }
     }
 
     /// c: empty, one value or one for each column.
@@ -94,27 +146,20 @@ impl Adapted {
         self.c.clone().map_or(&[], |c| &values[c])
     }
 
-    /// d: empty or one value for each column of the factors.
-    fn d<'a>(&self, values: &'a [f32]) -> &'a [f32] {
-        self.d.clone().map_or(&[], |d| &values[d])
-    }
-
-    /// y = c.(W0 x) + b + s U (d.(V^T x)) in the columns `out` of y, from the product z.
+    /// y = c.(W0 x) + b + s U (d.(V^T x)), less the start's, in the columns `out` of y, from the product z.
     #[expect(clippy::too_many_arguments, reason = "two matrices with their columns")]
     pub fn forward(
         &self,
         z: &[f32],
         from: Columns,
         bias: &[f32],
-        values: &[f32],
+        now: Current,
         y: &mut [f32],
         out: Columns,
         coefficients: &mut [f32],
     ) {
-        let c = self.c(values);
-        let d = self.d(values);
         let h = Columns { first: self.column, stride: from.stride };
-        combine(z, from, h, c, bias, d, self.scaling, &self.u_rows, y, out, coefficients);
+        combine(z, from, h, self.c(now.values), bias, &self.side(now), &self.u_rows, y, out, coefficients);
     }
 
     /// Adds to the gradients of c, d, U and V; writes that of V^T x into its columns of `dz`, whose columns `from` hold dy.
@@ -122,14 +167,14 @@ impl Adapted {
     pub fn backward(
         &self,
         x: &[f32],
-        values: &[f32],
+        now: Current,
         z: &[f32],
         dz: &mut [f32],
         from: Columns,
         gradients: &mut [f32],
         inner: &mut [f32],
     ) {
-        let (n, rank, stride) = (self.n, self.rank, from.stride);
+        let (n, rank, width, stride) = (self.n, self.rank, self.width(), from.stride);
         let tokens = x.len() / n;
         if let Some(c) = &self.c {
             let dc = &mut gradients[c.clone()];
@@ -141,15 +186,19 @@ impl Adapted {
         }
         // dy U, then everything between the factors.
         let dy = View::strided(&dz[from.first..], tokens, n, stride);
-        multiply(ViewMut::new(inner, tokens, rank), dy, View::new(&self.u_rows, rank, n).t(), Beta::Zero);
-        let dd = self.d.clone().map_or(&mut [][..], |d| &mut gradients[d]);
-        between(z, self.column, stride, self.d(values), self.scaling, dz, inner, dd);
+        multiply(ViewMut::new(inner, tokens, width), dy, View::new(&self.u_rows, width, n).t(), Beta::Zero);
+        let dd = self.d.clone().filter(|_| self.d_trains).map_or(&mut [][..], |d| &mut gradients[d]);
+        between(z, self.column, stride, &self.side(now), dz, inner, dd);
         // `inner` now holds s d.(V^T x).
-        let dy = View::strided(&dz[from.first..], tokens, n, stride);
-        let inner = View::new(inner, tokens, rank);
-        multiply(self.u.view_mut(gradients, n, rank), dy.t(), inner, Beta::One);
-        let dh = View::strided(&dz[self.column..], tokens, rank, stride);
-        multiply(self.v.view_mut(gradients, n, rank), View::new(x, tokens, n).t(), dh, Beta::One);
+        if self.u.trains {
+            let dy = View::strided(&dz[from.first..], tokens, n, stride);
+            let inner = View::strided(inner, tokens, rank, width);
+            multiply(self.u.view_mut(gradients, n, rank), dy.t(), inner, Beta::One);
+        }
+        if self.v.trains {
+            let dh = View::strided(&dz[self.column..], tokens, rank, stride);
+            multiply(self.v.view_mut(gradients, n, rank), View::new(x, tokens, n).t(), dh, Beta::One);
+        }
     }
 
     /// Turns dy into the gradient of W0 x: c.dy.
@@ -186,8 +235,7 @@ fn combine(
     h: Columns,
     c: &[f32],
     bias: &[f32],
-    d: &[f32],
-    scaling: f32,
+    side: &Side,
     u_rows: &[f32],
     y: &mut [f32],
     out: Columns,
@@ -197,45 +245,52 @@ fn combine(
     for (z, y) in z.chunks_exact(from.stride).zip(y.chunks_exact_mut(out.stride)) {
         let (w0x, y) = (&z[from.first..][..n], &mut y[out.first..][..n]);
         for (j, k) in coefficients.iter_mut().enumerate() {
-            *k = scaling * z[h.first + j] * if d.is_empty() { 1.0 } else { d[j] };
+            *k = side.factor(j % side.rank) * z[h.first + j];
         }
         match c {
             [] => (0..n).for_each(|i| y[i] = w0x[i] + bias[i]),
             [c] => (0..n).for_each(|i| y[i] = w0x[i] * c + bias[i]),
             c => (0..n).for_each(|i| y[i] = w0x[i] * c[i] + bias[i]),
         }
-        for (k, u) in coefficients.iter().zip(u_rows.chunks_exact(n)) {
+        let (now, before) = coefficients.split_at(side.rank);
+        if !side.less {
+            for (k, u) in now[..side.used].iter().zip(u_rows.chunks_exact(n)) {
+                for i in 0..n {
+                    y[i] += k * u[i];
+                }
+            }
+            continue;
+        }
+        // Column by column, so that equal ones cancel exactly.
+        let (u_now, u_before) = u_rows.split_at(side.rank * n);
+        let columns = now.iter().zip(before).zip(u_now.chunks_exact(n).zip(u_before.chunks_exact(n)));
+        for ((k, k0), (u, u0)) in columns.take(side.used) {
             for i in 0..n {
-                y[i] += k * u[i];
+                y[i] += k * u[i] - k0 * u0[i];
             }
         }
     }
 }
 
-/// `inner` comes as dy U and leaves as s d.(V^T x); dd += sum of (V^T x).(dy U) s; the columns of `dz` get s d.(dy U).
-#[expect(clippy::too_many_arguments, reason = "every use of the rank-r side in one pass")]
-fn between(
-    z: &[f32],
-    column: usize,
-    stride: usize,
-    d: &[f32],
-    scaling: f32,
-    dz: &mut [f32],
-    inner: &mut [f32],
-    dd: &mut [f32],
-) {
-    let rank = inner.len() / (dz.len() / stride).max(1);
-    let rows = z.chunks_exact(stride).zip(dz.chunks_exact_mut(stride)).zip(inner.chunks_exact_mut(rank));
+/// `inner` comes as dy U and leaves as s d.(V^T x); dd += sum of (V^T x).(dy U) s; the columns of `dz` get s d.(dy U). All of
+/// it is 0 in columns that do not count, and negative in those that are subtracted.
+fn between(z: &[f32], column: usize, stride: usize, side: &Side, dz: &mut [f32], inner: &mut [f32], dd: &mut [f32]) {
+    let width = side.rank * if side.less { 2 } else { 1 };
+    let rows = z.chunks_exact(stride).zip(dz.chunks_exact_mut(stride)).zip(inner.chunks_exact_mut(width));
     for ((z, dz), inner) in rows {
-        let (h, dh) = (&z[column..][..rank], &mut dz[column..][..rank]);
-        for j in 0..rank {
-            let slope = scaling * inner[j];
-            let factor = if d.is_empty() { 1.0 } else { d[j] };
-            if !dd.is_empty() {
-                dd[j] += h[j] * slope;
+        let (h, dh) = (&z[column..][..width], &mut dz[column..][..width]);
+        for at in 0..width {
+            let j = at % side.rank;
+            if j >= side.used {
+                (dh[at], inner[at]) = (0.0, 0.0);
+                continue;
             }
-            dh[j] = factor * slope;
-            inner[j] = scaling * factor * h[j];
+            let sign = if at < side.rank { 1.0 } else { -1.0 };
+            if !dd.is_empty() {
+                dd[j] += sign * side.scaling * h[at] * inner[at];
+            }
+            dh[at] = sign * side.factor(j) * inner[at];
+            inner[at] = sign * side.factor(j) * h[at];
         }
     }
 }

@@ -15,11 +15,20 @@ pub struct Variables {
     /// One for each parameter, in order.
     variables: Vec<Var>,
     index: BTreeMap<String, usize>,
+    /// Which of them train.
+    trains: Vec<bool>,
     frozen: BTreeMap<String, Tensor>,
+    /// [rank] of 1 for each column that a step uses and 0 for the others, where the method is nested.
+    columns: Option<Var>,
 }
 
 impl Variables {
-    pub fn new<T: Real>(checkpoint: &Checkpoint, parameters: &Parameters<T>) -> Result<Self, BackendError> {
+    /// `nested` is the rank of a nested method.
+    pub fn new<T: Real>(
+        checkpoint: &Checkpoint,
+        parameters: &Parameters<T>,
+        nested: Option<usize>,
+    ) -> Result<Self, BackendError> {
         let variable = |values: &[T], shape: &[usize]| Var::from_tensor(&host(values.to_vec(), shape)?);
         let variables = parameters.placed().map(|(p, range)| variable(&parameters.values[range], &p.shape));
         let variables = variables.collect::<Result<Vec<_>, _>>()?;
@@ -31,7 +40,9 @@ impl Variables {
                 frozen.insert(name, values);
             }
         }
-        Ok(Self { variables, index, frozen })
+        let columns = nested.map(|rank| variable(&vec![T::one(); rank], &[rank])).transpose()?;
+        let trains = parameters.list.iter().map(|p| p.trains).collect();
+        Ok(Self { variables, index, trains, frozen, columns })
     }
 
     /// The forward pass over these tensors.
@@ -48,7 +59,8 @@ impl Variables {
             let path = parameters.targets.iter().find(|(l, t, _)| *l == layer && *t == target).map(|(_, _, path)| path);
             match (path, method.form()) {
                 (Some(path), Some(form)) => {
-                    Adapter::new(form, scaling, &|s| self.tensor(&format!("{path}.{s}"))).map(Some)
+                    let adapter = Adapter::new(form, scaling, &|s| self.tensor(&format!("{path}.{s}")))?;
+                    Ok(Some(adapter.masked(self.columns.as_ref().map(|c| c.as_tensor().detach()))))
                 }
                 _ => Ok(None),
             }
@@ -56,10 +68,11 @@ impl Variables {
         Ok(Classifier::new(config, outputs, &get, &adapt)?)
     }
 
-    /// The variable or the frozen tensor of this name.
+    /// The variable or the frozen tensor of this name; one that does not train gets no gradient.
     pub fn tensor(&self, name: &str) -> candle_core::Result<Tensor> {
         match (self.index.get(name), self.frozen.get(name)) {
-            (Some(i), _) => Ok(self.variables[*i].as_tensor().clone()),
+            (Some(i), _) if self.trains[*i] => Ok(self.variables[*i].as_tensor().clone()),
+            (Some(i), _) => Ok(self.variables[*i].as_tensor().detach()),
             (None, Some(tensor)) => Ok(tensor.clone()),
             (None, None) => candle_core::bail!("{name}: no such tensor"),
         }
@@ -68,6 +81,16 @@ impl Variables {
     /// One tensor for each parameter, in order.
     pub fn tensors(&self) -> impl Iterator<Item = &Tensor> {
         self.variables.iter().map(Var::as_tensor)
+    }
+
+    /// Uses the first `count` columns of nested factors from now on.
+    pub fn use_columns<T: Real>(&self, count: usize) -> Result<(), BackendError> {
+        if let Some(columns) = &self.columns {
+            let rank = columns.elem_count();
+            let mask = (0..rank).map(|j| if j < count { T::one() } else { T::zero() }).collect();
+            columns.set(&host(mask, &[rank])?)?;
+        }
+        Ok(())
     }
 
     /// Writes the flat buffer into the variables.
