@@ -47,6 +47,35 @@ fn refused(args: &[&str], code: i32, words: &[&str]) {
 const SHORT: &[&str] = &["train", "--task", "sst-2", "--train-rows", "32", "--epochs", "1", "--max-length", "16"];
 
 #[test]
+fn a_run_of_every_method_stands_in_table_1() {
+    let runs = tempfile::tempdir().expect("a folder");
+    let ids: Vec<&str> = eigenscope::adapter::ALL.iter().map(|m| m.id()).collect();
+    let trained = json(runs.path(), &[SHORT, &["--method", &ids.join(","), "--batch-size", "16"]].concat());
+    assert!(trained.as_array().expect("runs").iter().all(|run| run["status"] == "done"), "{trained}");
+    let table = json(runs.path(), &["table1"]);
+    let cells = |row: &Value| row["cells"].as_array().expect("cells").clone();
+    let rows = table["rows"].as_array().expect("rows").iter();
+    let row = rows.clone().find(|row| row["task"] == "sst-2").expect("SST-2");
+    for (id, cell) in ids.iter().zip(cells(row)) {
+        assert_eq!(cell["method"], *id);
+        assert!(cell["ours"]["mean"].as_f64().is_some_and(|mean| mean > 0.0), "{id}: {cell}");
+    }
+    let plain = |args: &[&str]| eigenscope(runs.path()).args(args).assert().success().get_output().stdout.clone();
+    let text = String::from_utf8(plain(&["table1"])).expect("text");
+    for method in eigenscope::adapter::ALL {
+        assert!(text.contains(method.label()), "{}: {text}", method.label());
+    }
+    // What draws spectra draws those of each method.
+    for (i, method) in eigenscope::adapter::ALL.iter().enumerate().filter(|(_, m)| m.form().is_some()) {
+        let out = runs.path().join(format!("{}.svg", method.id()));
+        let (run, file) = (format!("r{:04}", i + 1), out.to_str().expect("a path"));
+        plain(&["runs", "export", &run, "--chart", "spectrum", "--out", file]);
+        let svg = std::fs::read_to_string(&out).expect("a picture");
+        assert!(svg.contains(method.form().expect("a form").spectrum()), "{}", method.id());
+    }
+}
+
+#[test]
 fn a_short_run_goes_all_the_way() {
     let runs = tempfile::tempdir().expect("a folder");
     let trained = json(runs.path(), &[SHORT, &["--method", "symlora,lora", "--batch-size", "16"]].concat());

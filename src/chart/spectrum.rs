@@ -2,6 +2,7 @@
 //! how many are dead.
 
 use super::{Chart, ChartError, ChartOptions, Subject, caption, layer_axis, matrices, names_axis, run_of};
+use crate::adapter;
 use crate::event::LayerNorm;
 use crate::figure::{Axis, Figure, Map, Mark, Panel, Scale};
 
@@ -31,7 +32,8 @@ impl Chart for Spectrum {
         }
         let (layers, targets) = matrices(&run.norms);
         let of = |layer: u32, target: &str| run.norms.iter().find(|n| n.layer == layer && n.target == target);
-        let what = if run.summary.spec.method == "symlora" { "|diag(L)|" } else { "singular values of BA" };
+        let form = adapter::find(&run.summary.spec.method).ok().and_then(|method| method.form());
+        let what = form.map_or("singular values", |form| form.spectrum());
         let y = layer_axis(&layers);
         let panel = |title: String, x: Axis, cells: Vec<Vec<Option<f64>>>, scale: Option<Scale>| Panel {
             title,

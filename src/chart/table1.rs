@@ -174,10 +174,10 @@ impl Table1 {
         )
     }
 
-    /// As a table of Markdown that also reads well as it is.
+    /// As a table of Markdown that also reads well as it is: of the methods that have runs or numbers of the paper.
     pub fn markdown(&self) -> String {
         let mut lines = vec![vec!["task".to_string(), "metric".into()]];
-        for method in adapter::ALL {
+        for method in adapter::ALL.iter().filter(|m| self.has_numbers(m.id())) {
             lines[0].push(method.label().into());
             if self.has_paper(method.id()) {
                 lines[0].push(format!("{}, paper", method.label()));
@@ -185,7 +185,7 @@ impl Table1 {
         }
         for row in &self.rows {
             let mut line = vec![row.label.to_string(), row.metric.into()];
-            for cell in &row.cells {
+            for cell in row.cells.iter().filter(|c| self.has_numbers(c.method)) {
                 line.push(cell.ours.as_ref().map_or("–".into(), Seeds::text));
                 if self.has_paper(cell.method) {
                     line.push(cell.paper.map_or("–".into(), |p| p.text()));
@@ -204,6 +204,12 @@ impl Table1 {
         let mut out = vec![text(&lines[0]), format!("|{rule}|")];
         out.extend(lines[1..].iter().map(text));
         out.join("\n")
+    }
+
+    /// There are numbers of this method, ours or the paper's.
+    pub fn has_numbers(&self, method: &str) -> bool {
+        let ours = |row: &Row| row.cells.iter().any(|c| c.method == method && c.ours.is_some());
+        self.has_paper(method) || self.rows.iter().any(ours)
     }
 
     /// The paper has numbers of this method.

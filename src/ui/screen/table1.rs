@@ -20,6 +20,8 @@ const PAPER: usize = 8;
 /// Columns of the tasks' names, and of their metrics where there is room.
 const TASK: usize = 7;
 const METRIC: usize = 14;
+/// Columns of the screen from which on metrics are shown.
+const ROOMY: usize = 100;
 
 #[derive(Default)]
 pub struct Table1Screen {
@@ -172,18 +174,21 @@ impl Screen for Table1Screen {
             Constraint::Length(rows_of(&caption).min(3)),
         ])
         .areas(area);
-        let more = if table.sources.len() > 1 { format!("({} models, m)", table.sources.len()) } else { String::new() };
+        let inner = Block::bordered().inner(body);
+        let across = usize::from(inner.width);
+        let metric = if across >= ROOMY { METRIC } else { 0 };
+        let shown = window(&table, self.column, across.saturating_sub(TASK + metric));
+        let mut more =
+            if table.sources.len() > 1 { format!("({} models, m) ", table.sources.len()) } else { String::new() };
+        if shown.len() < adapter::ALL.len() {
+            let of = adapter::ALL.len();
+            more += &format!("(methods {} to {} of {of}, h l) ", shown.start + 1, shown.end);
+        }
         let block = Block::bordered().title(Line::from(vec![
             Span::styled(" Table 1: scores x 100 over seeds ", theme.title()),
             Span::styled(more, theme.faint()),
         ]));
-        let inner = block.inner(body);
         frame.render_widget(block, body);
-
-        let across = usize::from(inner.width);
-        let all: usize = adapter::ALL.iter().map(|m| width_of(&table, m.id())).sum();
-        let metric = if TASK + METRIC + all <= across { METRIC } else { 0 };
-        let shown = window(&table, self.column, across.saturating_sub(TASK + metric));
         let padded =
             |text: &str, width: usize| format!("{text}{}", " ".repeat(width.saturating_sub(text.chars().count())));
         let of_metric = |text: &str| if metric > 0 { padded(text, metric) } else { String::new() };

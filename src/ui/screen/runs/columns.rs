@@ -197,7 +197,8 @@ pub static COLUMNS: &[Column] = &[
 
 /// Absent where the method has none.
 fn lambda(run: &RunSummary) -> Option<f64> {
-    run.lambda.filter(|_| run.spec.method != "lora")
+    let form = crate::adapter::find(&run.spec.method).ok().and_then(|method| method.form());
+    run.lambda.filter(|_| form.is_none_or(|form| form.c.is_some()))
 }
 
 /// In a sign and a word or two.
