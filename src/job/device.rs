@@ -44,15 +44,15 @@ pub fn check(spec: &RunSpec) -> Result<(), JobError> {
         let expected = "cpu, cuda:0, cuda:1 and so on";
         return Err(SpecError::new("device", format!("{:?}", spec.device), expected).into());
     }
+    if let Some(lacks) = cuda::lacking(method) {
+        let expected = format!("cpu: {} {lacks}, which the kernels of a GPU do not know", method.id());
+        return Err(SpecError::new("device", format!("{:?} for {}", spec.device, method.id()), expected).into());
+    }
     let here = devices();
     if !here.contains(&spec.device) {
         let reason = cuda::check().err().map_or_else(String::new, |e| format!(" ({e})"));
         let found = format!("{:?}{reason}", spec.device);
         return Err(SpecError::new("device", found, format!("one of {}", here.join(", "))).into());
-    }
-    if let Some(lacks) = cuda::lacking(method) {
-        let expected = format!("cpu: {} {lacks}, which the kernels of a GPU do not know", method.id());
-        return Err(SpecError::new("device", format!("{:?} for {}", spec.device, method.id()), expected).into());
     }
     Ok(())
 }
@@ -81,6 +81,24 @@ pub fn backend(spec: &RunSpec, model: &Checkpoint, task: &dyn Task) -> Result<Bo
 mod tests {
     use super::*;
     use crate::model::ModelSource;
+
+    #[test]
+    fn a_method_that_the_kernels_do_not_know_is_refused_before_a_gpu_is_looked_for() {
+        for (method, reason) in [
+            ("full", "has no linear form"),
+            ("symlora-frozen", "has factors that stay as they start"),
+            ("symlora-sign", "subtracts the factors of its start"),
+            ("lora-nested", "trains other columns in each step"),
+            ("symdora", "scales the rows of whole matrices"),
+        ] {
+            let on = |device: &str| RunSpec { method: method.into(), device: device.into(), ..RunSpec::default() };
+            let error = check(&on("cuda:0")).expect_err("refused");
+            assert!(error.is_input() && error.field() == Some("device"), "{error}");
+            let text = error.to_string();
+            assert!(text.contains(&format!("expected cpu: {method} {reason}")), "{text}");
+            check(&on(CPU)).expect("the CPU trains it");
+        }
+    }
 
     #[test]
     fn sizes_that_a_gpu_does_not_take_are_the_specs_fault() {
