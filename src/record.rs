@@ -66,6 +66,20 @@ impl RunSummary {
     }
 }
 
+/// A score on test rows whose labels are not public, as GLUE's website told it to a person.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TestScore {
+    pub task: String,
+    pub method: String,
+    pub model: String,
+    /// As in a spec: the folder of GLUE's files.
+    pub data: String,
+    /// 0 to 1, or -1 to 1 for a correlation.
+    pub score: f64,
+    /// Rows of the test file; none where that is not known.
+    pub rows: Option<u64>,
+}
+
 /// A series of the training points.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]

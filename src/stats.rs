@@ -1,4 +1,8 @@
-//! Intervals over rows and over seeds; the two are never mixed. Pure arithmetic.
+//! Intervals over rows and over seeds; the two are never mixed. A paired test over seeds. Pure arithmetic.
+
+mod student;
+
+pub use student::two_sided;
 
 /// Normal quantile of a 95% interval, as the paper uses it.
 pub const Z: f64 = 1.96;
@@ -54,6 +58,27 @@ pub fn paired(pairs: &[(f64, f64)]) -> Interval {
     over_seeds(&differences)
 }
 
+/// Student's test of pairs: whether their mean difference could be 0.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+pub struct PairedTest {
+    pub pairs: usize,
+    /// Mean of first minus second.
+    pub difference: f64,
+    pub t: f64,
+    /// Two-sided, with one degree of freedom less than there are pairs.
+    pub p: f64,
+}
+
+/// The test of `pairs`; none for fewer than two or where all differ by the same.
+pub fn paired_test(pairs: &[(f64, f64)]) -> Option<PairedTest> {
+    let differences: Vec<f64> = pairs.iter().map(|(a, b)| a - b).collect();
+    let error = sample_std(&differences) / (differences.len() as f64).sqrt();
+    let difference = mean(&differences);
+    let t = difference / error;
+    let p = two_sided(t, differences.len() as f64 - 1.0);
+    (error > 0.0 && t.is_finite()).then_some(PairedTest { pairs: pairs.len(), difference, t, p })
+}
+
 /// Over seeds: the mean with 1.96 s / sqrt(n); the half width is NaN for one seed.
 pub fn over_seeds(values: &[f64]) -> Interval {
     Interval { centre: mean(values), half_width: Z * sample_std(values) / (values.len() as f64).sqrt() }
@@ -80,6 +105,56 @@ pub fn spread(values: &[f64]) -> Option<Spread> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Numbers of SciPy: `tests/fixtures/stats/make_reference.py`.
+    #[derive(serde::Deserialize)]
+    struct Reference {
+        proportion: Vec<(f64, u64, f64)>,
+        wilson: Vec<(u64, u64, f64, f64, f64)>,
+        seeds: Vec<(Vec<f64>, f64, f64)>,
+        paired: Vec<(Vec<f64>, Vec<f64>, f64, f64)>,
+        student: Vec<(f64, f64, f64)>,
+    }
+
+    #[test]
+    fn intervals_and_tests_agree_with_scipy() {
+        let text = include_str!("../tests/fixtures/stats/reference.json");
+        let reference: Reference = serde_json::from_str(text).expect("numbers");
+        let near = |found: f64, wanted: f64| {
+            let apart = (found - wanted).abs() / wanted.abs().max(1e-300);
+            assert!(apart < 1e-12 || (found - wanted).abs() < 1e-16, "{found} {wanted}: {apart}");
+        };
+        for (p, rows, half) in reference.proportion {
+            near(proportion(p, rows).half_width, half);
+        }
+        for (right, rows, z, low, high) in reference.wilson {
+            let found = wilson(right as f64 / rows as f64, rows, z);
+            near(found.0, low);
+            near(found.1, high);
+        }
+        for (values, mean, half) in reference.seeds {
+            let found = over_seeds(&values);
+            near(found.centre, mean);
+            near(found.half_width, half);
+        }
+        for (a, b, t, p) in reference.paired {
+            let pairs: Vec<(f64, f64)> = a.into_iter().zip(b).collect();
+            let found = paired_test(&pairs).expect("a test");
+            near(found.t, t);
+            near(found.p, p);
+        }
+        assert!(reference.student.len() > 50);
+        for (t, freedom, p) in reference.student {
+            near(two_sided(t, freedom), p);
+        }
+    }
+
+    #[test]
+    fn a_test_needs_two_pairs_that_do_not_differ_alike() {
+        assert_eq!(paired_test(&[(0.5, 0.4)]), None);
+        assert_eq!(paired_test(&[(0.5, 0.25), (0.75, 0.5)]), None);
+        assert_eq!(paired_test(&[]), None);
+    }
 
     #[test]
     fn pairs_cancel_what_their_runs_share() {

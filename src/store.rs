@@ -7,13 +7,14 @@ mod queue;
 mod read;
 mod schema;
 mod seed;
+mod test_scores;
 mod write;
 
 pub use queue::Claim;
 pub use read::Reader;
 
 use crate::event::{Control, RunEvent, RunId};
-use crate::record::{Label, LabelError};
+use crate::record::{Label, LabelError, TestScore};
 use crate::spec::RunSpec;
 use crossbeam::channel::{Sender, bounded};
 use std::path::{Path, PathBuf};
@@ -205,6 +206,16 @@ impl StoreHandle {
     pub fn label(&self, ids: &[RunId], label: Label) -> Result<(), StoreError> {
         let (ids, label) = (ids.to_vec(), label.checked()?);
         self.call(move |c| ids.iter().try_for_each(|id| queue::label(c, id, &label)))
+    }
+
+    /// Keeps a score on test rows in place of an earlier one of the same task, method, model and data.
+    pub fn set_test_score(&self, score: TestScore) -> Result<(), StoreError> {
+        self.call(move |c| test_scores::set(c, &score))
+    }
+
+    /// Takes that score away; whether there was one.
+    pub fn remove_test_score(&self, of: TestScore) -> Result<bool, StoreError> {
+        self.call(move |c| test_scores::remove(c, &of))
     }
 
     /// Removes a run that nobody trains: its records and its folder. Gives the bytes of the folder's files.

@@ -4,7 +4,7 @@ pub mod compare;
 
 use crate::config::State;
 use crate::event::{Control, DeviceFigures, RunId};
-use crate::record::{Label, RunDetail, RunNorms, RunSummary};
+use crate::record::{Label, RunDetail, RunNorms, RunSummary, TestScore};
 use crate::spec::RunSpec;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -40,6 +40,8 @@ pub struct Delta {
     /// New or changed runs.
     pub runs: Vec<RunSummary>,
     pub removed: Vec<RunId>,
+    /// Every score on test rows, where something was committed.
+    pub tests: Option<Vec<TestScore>>,
     /// The open run anew, where it changed; `Some(None)` when none is open.
     pub open: Option<Option<RunDetail>>,
     /// The compared runs, where one of them changed.
@@ -112,6 +114,8 @@ pub struct View {
     pub watermark: i64,
     /// Newest first.
     pub runs: Vec<Arc<RunSummary>>,
+    /// Scores on test rows that were entered.
+    pub tests: Arc<Vec<TestScore>>,
     pub open: Option<Arc<RunDetail>>,
     /// The compared runs in the asked order: series and evaluations only.
     pub compare: Vec<Arc<RunDetail>>,
@@ -145,6 +149,9 @@ impl View {
         if !changed.is_empty() {
             self.runs.extend(changed.into_values().map(Arc::new));
             self.runs.sort_by(|a, b| b.created.total_cmp(&a.created).then_with(|| b.id.cmp(&a.id)));
+        }
+        if let Some(tests) = delta.tests.filter(|t| *t != *self.tests) {
+            self.tests = Arc::new(tests);
         }
         if let Some(open) = delta.open {
             self.open = open.map(Arc::new);

@@ -213,6 +213,7 @@ impl Follower {
         if watermark == self.view.watermark && !looked_elsewhere && memory.is_none() && devices.is_none() {
             return Ok(());
         }
+        let tests = if watermark == self.view.watermark { None } else { Some(self.reader.test_scores()?) };
         let touched = |id: &RunId| runs.iter().any(|r| &r.id == id) || removed.contains(id);
         let open = match &interest.open {
             None if looked_elsewhere => Some(None),
@@ -234,7 +235,7 @@ impl Follower {
             bytes: interest.disk_of.iter().map(|id| self.reader.folder_bytes(id)).sum(),
             of: interest.disk_of.clone(),
         });
-        self.view.fold(Delta { watermark, runs, removed, open, compare, figure1, sizes, memory, devices, disk });
+        self.view.fold(Delta { watermark, runs, removed, tests, open, compare, figure1, sizes, memory, devices, disk });
         self.seen = interest;
         *lock(&shared.view) = Arc::new(self.view.clone());
         Ok(())

@@ -1,48 +1,20 @@
-//! The paper's Table 1 from the runs in the store: tasks down, methods across, the mean over seeds with its interval, and what
-//! the paper printed. Pure data with its texts: knows neither terminal nor database.
+//! The paper's Table 1 from the runs in the store: tasks down, methods across, the mean over seeds, and what the paper printed.
+//! Two intervals, never mixed: over seeds and over rows. Pure data with its texts: knows neither terminal nor database.
+
+mod against;
+mod published;
+mod text;
+
+pub use against::{Against, LEVEL, REFERENCE};
+pub use published::{PAPER, Paper, test_rows};
+pub use text::{FORMATS, Format};
 
 use crate::event::Status;
-use crate::record::RunSummary;
+use crate::record::{RunSummary, TestScore};
 use crate::spec::RunSpec;
 use crate::{adapter, metric, stats, task};
 use serde::Serialize;
 use std::collections::HashMap;
-
-/// Where the published numbers come from.
-pub const PAPER: &str = "\"Towards Symmetric Low-Rank Adapters\", Table 1, validation";
-
-/// Task, score and, in points, the half width that the paper prints beside it.
-type Printed = (&'static str, f64, Option<f64>);
-
-/// The paper's validation scores by method.
-const PUBLISHED: [(&str, [Printed; 8]); 2] = [
-    (
-        "symlora",
-        [
-            ("cola", 0.63, Some(2.9)),
-            ("qnli", 0.92, Some(0.7)),
-            ("sst-2", 0.94, Some(1.5)),
-            ("mnli", 0.86, Some(0.5)),
-            ("qqp", 0.90, Some(0.3)),
-            ("rte", 0.85, Some(4.1)),
-            ("mrpc", 0.88, Some(1.5)),
-            ("sts-b", 0.90, Some(0.5)),
-        ],
-    ),
-    (
-        "lora",
-        [
-            ("cola", 0.63, None),
-            ("qnli", 0.93, Some(0.3)),
-            ("sst-2", 0.95, Some(0.2)),
-            ("mnli", 0.87, Some(0.3)),
-            ("qqp", 0.90, Some(0.1)),
-            ("rte", 0.86, Some(0.7)),
-            ("mrpc", 0.89, Some(0.7)),
-            ("sts-b", 0.91, None),
-        ],
-    ),
-];
 
 /// A model and the rows that runs were trained and scored on; scores of different ones are never mixed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -52,32 +24,46 @@ pub struct Source {
     pub data: String,
 }
 
-/// A score that the paper printed, 0 to 1, with the half width of its interval in points.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Paper {
-    pub score: f64,
-    pub points: Option<f64>,
-}
-
 /// The runs of one setting that differ in their seed alone.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Seeds {
     /// Mean over seeds of each run's best validation score.
     pub mean: f64,
-    /// 1.96 s / sqrt(n); none for one seed.
+    /// Over seeds: 1.96 s / sqrt(n); none for one seed.
     pub half_width: Option<f64>,
+    /// Validation rows, where all runs had as many.
+    pub rows: Option<u64>,
+    /// Over rows: 1.96 sqrt(p (1 - p) / rows), p being the mean, as the paper has it for every metric.
+    pub over_rows: Option<f64>,
+    /// Ascending, with the score of each.
     pub seeds: Vec<u64>,
+    pub scores: Vec<f64>,
     /// Finished runs of this task and method in all, those of other settings included.
     pub finished: usize,
     /// The setting, with the seed of one of its runs.
     pub setting: RunSpec,
 }
 
+/// A score on test rows that was entered.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Test {
+    pub score: f64,
+    pub rows: Option<u64>,
+    /// Over rows, as for [`Seeds`].
+    pub over_rows: Option<f64>,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Cell {
     pub method: &'static str,
     pub ours: Option<Seeds>,
+    pub test: Option<Test>,
+    /// On validation rows, on test rows, and on validation rows at length 128.
     pub paper: Option<Paper>,
+    pub paper_test: Option<Paper>,
+    pub paper_short: Option<f64>,
+    /// Beside SymLoRA, where both have runs.
+    pub against: Option<Against>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -123,20 +109,34 @@ impl Seeds {
     }
 }
 
-impl Paper {
-    /// In points, with the digits that were printed: `63 ±2.9`.
+impl Test {
+    fn of(score: &TestScore) -> Self {
+        Self { score: score.score, rows: score.rows, over_rows: over_rows(score.score, score.rows) }
+    }
+
+    /// In points: `60.0 ±2.9`.
     pub fn text(&self) -> String {
-        let half = self.points.map_or(String::new(), |p| format!(" ±{p:.1}"));
-        format!("{:.0}{half}", 100.0 * self.score)
+        let half = self.over_rows.map_or(String::new(), |h| format!(" ±{:.1}", 100.0 * h));
+        format!("{:.1}{half}", 100.0 * self.score)
     }
 }
 
+/// The half width over rows; none for a score that is no share and where the rows are not known.
+fn over_rows(score: f64, rows: Option<u64>) -> Option<f64> {
+    let rows = rows.filter(|n| *n > 0 && (0.0..=1.0).contains(&score))?;
+    Some(stats::proportion(score, rows).half_width)
+}
+
 impl Table1 {
-    /// The table of `runs`, newest first, on `source`; none: the first of the sources.
-    pub fn of<'a>(runs: impl IntoIterator<Item = &'a RunSummary>, source: Option<&Source>) -> Self {
+    /// The table of `runs`, newest first, and of entered `tests` on `source`; none: the first of the sources.
+    pub fn of<'a>(
+        runs: impl IntoIterator<Item = &'a RunSummary>,
+        tests: &[TestScore],
+        source: Option<&Source>,
+    ) -> Self {
         let finished: Vec<&RunSummary> =
             runs.into_iter().filter(|r| r.status == Status::Done && r.best.is_some()).collect();
-        let sources = sources(&finished);
+        let sources = sources(&finished, tests);
         let source = source.filter(|s| sources.contains(s)).or(sources.first()).cloned();
         let mut cells: HashMap<(&str, &str), Vec<&RunSummary>> = HashMap::new();
         for run in finished {
@@ -144,18 +144,32 @@ impl Table1 {
                 cells.entry((&run.spec.task, &run.spec.method)).or_default().push(run);
             }
         }
-        let row = |t: &&'static dyn task::Task| Row {
-            task: t.id(),
-            label: t.label(),
-            metric: t.metric_ids().first().and_then(|id| metric::find(id)).map_or("", |m| m.label()),
-            cells: adapter::ALL
-                .iter()
-                .map(|m| Cell {
-                    method: m.id(),
-                    ours: cells.get(&(t.id(), m.id())).and_then(|runs| over_seeds(runs)),
-                    paper: published(t.id(), m.id()),
-                })
-                .collect(),
+        let test = |task: &str, method: &str| {
+            let here = |t: &&TestScore| source.as_ref().is_some_and(|s| s.model == t.model && s.data == t.data);
+            tests.iter().filter(here).find(|t| t.task == task && t.method == method).map(Test::of)
+        };
+        let row = |t: &&'static dyn task::Task| {
+            let ours = |method: &str| cells.get(&(t.id(), method)).and_then(|runs| seeds_of(runs));
+            let reference = ours(REFERENCE);
+            let cell = |method: &'static str| {
+                let ours = ours(method);
+                let pair = ours.as_ref().zip(reference.as_ref()).filter(|_| method != REFERENCE);
+                Cell {
+                    method,
+                    against: pair.map(|(a, b)| Against::of(a, b)),
+                    ours,
+                    test: test(t.id(), method),
+                    paper: published::validation(t.id(), method),
+                    paper_test: published::test(t.id(), method),
+                    paper_short: published::short(t.id(), method),
+                }
+            };
+            Row {
+                task: t.id(),
+                label: t.label(),
+                metric: t.metric_ids().first().and_then(|id| metric::find(id)).map_or("", |m| m.label()),
+                cells: adapter::ALL.iter().map(|m| cell(m.id())).collect(),
+            }
         };
         let rows = task::ALL.iter().map(row).collect();
         Self { source, sources, rows }
@@ -163,73 +177,60 @@ impl Table1 {
 
     /// What the numbers are, in a few sentences.
     pub fn caption(&self) -> String {
-        let source = match &self.source {
-            None => "no finished runs yet".into(),
-            Some(s) if s.is_glue() => s.text(),
-            Some(s) => format!("{}: these are not GLUE scores", s.text()),
-        };
         format!(
-            "{source}. Best validation score of each run x 100, mean over seeds ± 1.96 s/√n, of the setting with most seeds. \
-             Paper: {PAPER}."
+            "{}. Best validation score of each run x 100, mean over n seeds of the setting with most seeds. \
+             ± seeds is 1.96 s/√n over seeds, ± rows is 1.96 √(p(1-p)/rows) over rows: two different intervals. \
+             Tied with SymLoRA: by rows where the intervals over rows overlap, as in the paper; by pairs where Student's \
+             test of the seeds that both have gives p ≥ {LEVEL}. Paper: {PAPER}; its LoRA is at length 512.",
+            self.source_text()
         )
     }
 
-    /// As a table of Markdown that also reads well as it is: of the methods that have runs or numbers of the paper.
-    pub fn markdown(&self) -> String {
-        let mut lines = vec![vec!["task".to_string(), "metric".into()]];
-        for method in adapter::ALL.iter().filter(|m| self.has_numbers(m.id())) {
-            lines[0].push(method.label().into());
-            if self.has_paper(method.id()) {
-                lines[0].push(format!("{}, paper", method.label()));
-            }
-        }
-        for row in &self.rows {
-            let mut line = vec![row.label.to_string(), row.metric.into()];
-            for cell in row.cells.iter().filter(|c| self.has_numbers(c.method)) {
-                line.push(cell.ours.as_ref().map_or("–".into(), Seeds::text));
-                if self.has_paper(cell.method) {
-                    line.push(cell.paper.map_or("–".into(), |p| p.text()));
-                }
-            }
-            lines.push(line);
-        }
-        let length = |text: &str| text.chars().count();
-        let widths: Vec<usize> =
-            (0..lines[0].len()).map(|i| lines.iter().map(|l| length(&l[i])).max().unwrap_or(0)).collect();
-        let text = |line: &Vec<String>| {
-            let cells = line.iter().zip(&widths).map(|(t, w)| format!("{t}{}", " ".repeat(w - length(t))));
-            format!("| {} |", cells.collect::<Vec<_>>().join(" | "))
-        };
-        let rule = widths.iter().map(|w| "-".repeat(w + 2)).collect::<Vec<_>>().join("|");
-        let mut out = vec![text(&lines[0]), format!("|{rule}|")];
-        out.extend(lines[1..].iter().map(text));
-        out.join("\n")
+    /// The same where there is little room.
+    pub fn brief(&self) -> String {
+        format!(
+            "{}. Best validation scores x 100, mean ± 1.96 s/√n over seeds; beside them the paper's ± over rows, and test scores \
+             that `eigenscope table1 set` keeps.",
+            self.source_text()
+        )
     }
 
-    /// There are numbers of this method, ours or the paper's.
-    pub fn has_numbers(&self, method: &str) -> bool {
-        let ours = |row: &Row| row.cells.iter().any(|c| c.method == method && c.ours.is_some());
-        self.has_paper(method) || self.rows.iter().any(ours)
+    fn source_text(&self) -> String {
+        match &self.source {
+            None => "no finished runs yet".into(),
+            Some(s) if s.is_glue() => s.text(),
+            Some(s) => format!("{}: these are not GLUE scores", s.text()),
+        }
     }
 
     /// The paper has numbers of this method.
     pub fn has_paper(&self, method: &str) -> bool {
-        PUBLISHED.iter().any(|(m, _)| *m == method)
+        self.any(method, |c| c.paper.is_some())
+    }
+
+    /// There are test scores of this method, entered here or the paper's.
+    pub fn has_test(&self, method: &str) -> bool {
+        self.any(method, |c| c.test.is_some() || c.paper_test.is_some())
+    }
+
+    fn any(&self, method: &str, what: impl Fn(&Cell) -> bool) -> bool {
+        self.rows.iter().flat_map(|r| &r.cells).any(|c| c.method == method && what(c))
     }
 }
 
-fn published(task: &str, method: &str) -> Option<Paper> {
-    let (_, all) = PUBLISHED.iter().find(|(m, _)| *m == method)?;
-    all.iter().find(|(t, ..)| *t == task).map(|(_, score, points)| Paper { score: *score, points: *points })
-}
-
-fn sources(runs: &[&RunSummary]) -> Vec<Source> {
+fn sources(runs: &[&RunSummary], tests: &[TestScore]) -> Vec<Source> {
     let mut counts: Vec<(Source, usize)> = Vec::new();
     for run in runs {
         let is = |s: &Source| s.model == run.spec.model && s.data == run.spec.data;
         match counts.iter_mut().find(|(s, _)| is(s)) {
             Some((_, n)) => *n += 1,
             None => counts.push((Source::of(&run.spec), 1)),
+        }
+    }
+    for test in tests {
+        let source = Source { model: test.model.clone(), data: test.data.clone() };
+        if !counts.iter().any(|(s, _)| *s == source) {
+            counts.push((source, 0));
         }
     }
     counts.sort_by_key(|(s, n)| (!s.is_glue(), std::cmp::Reverse(*n)));
@@ -245,7 +246,7 @@ fn same_setting(a: &RunSpec, b: &RunSpec) -> bool {
 }
 
 /// The setting with most seeds, of equals the one with the best mean; the newest run of each seed counts.
-fn over_seeds(runs: &[&RunSummary]) -> Option<Seeds> {
+fn seeds_of(runs: &[&RunSummary]) -> Option<Seeds> {
     let mut groups: Vec<Vec<&RunSummary>> = Vec::new();
     // What usually differs between settings finds the few groups that are compared in full.
     let mut near: HashMap<(u64, usize, usize), Vec<usize>> = HashMap::new();
@@ -267,12 +268,17 @@ fn over_seeds(runs: &[&RunSummary]) -> Option<Seeds> {
     // `max_by` keeps the last of equals: from behind, that is the newest.
     let (group, interval) =
         scored.rev().max_by(|a, b| a.0.len().cmp(&b.0.len()).then(a.1.centre.total_cmp(&b.1.centre)))?;
-    let mut seeds: Vec<u64> = group.iter().map(|r| r.spec.seed).collect();
-    seeds.sort_unstable();
+    let mut by_seed: Vec<(u64, f64)> = group.iter().filter_map(|r| Some((r.spec.seed, r.best?))).collect();
+    by_seed.sort_by_key(|(seed, _)| *seed);
+    let first = group.first().map(|r| r.facts.eval_rows);
+    let rows = first.filter(|n| *n > 0 && group.iter().all(|r| r.facts.eval_rows == *n));
     Some(Seeds {
         mean: interval.centre,
         half_width: Some(interval.half_width).filter(|h| h.is_finite()),
-        seeds,
+        rows,
+        over_rows: over_rows(interval.centre, rows),
+        seeds: by_seed.iter().map(|(seed, _)| *seed).collect(),
+        scores: by_seed.iter().map(|(_, score)| *score).collect(),
         finished: runs.len(),
         setting: group[0].spec.clone(),
     })
@@ -330,7 +336,7 @@ mod tests {
             run("c", spec(1, 1e-3), 0.1),
             run("d", spec(0, 5e-3), 0.9),
         ];
-        let table = Table1::of(&runs, None);
+        let table = Table1::of(&runs, &[], None);
         let ours = cell(&table, "cola", "symlora").ours.clone().expect("runs");
         assert_eq!((ours.seeds.clone(), ours.finished, ours.setting.lr), (vec![0, 1], 4, 1e-3));
         assert!((ours.mean - 0.55).abs() < 1e-12);
@@ -345,17 +351,17 @@ mod tests {
     fn one_seed_has_no_interval_and_models_are_not_mixed() {
         let real = RunSpec { model: "roberta-base".into(), data: "glue".into(), ..spec(0, 1e-3) };
         let runs = [run("a", spec(0, 1e-3), 0.5), run("b", spec(1, 1e-3), 0.6), run("c", real, 0.625)];
-        let table = Table1::of(&runs, None);
+        let table = Table1::of(&runs, &[], None);
         assert_eq!(table.sources.len(), 2);
         assert_eq!(cell(&table, "cola", "symlora").ours.as_ref().map(Seeds::text).as_deref(), Some("62.5 n=1"));
         assert!(!table.caption().contains("not GLUE"), "{}", table.caption());
-        let embedded = Table1::of(&runs, Some(&table.sources[1]));
+        let embedded = Table1::of(&runs, &[], Some(&table.sources[1]));
         assert_eq!(cell(&embedded, "cola", "symlora").ours.as_ref().map(|o| o.seeds.len()), Some(2));
     }
 
     #[test]
     fn the_papers_numbers_stand_beside() {
-        let table = Table1::of(&[], None);
+        let table = Table1::of(&[], &[], None);
         let printed = |task: &str, method: &str| cell(&table, task, method).paper.map(|p| p.text());
         assert_eq!(printed("cola", "symlora").as_deref(), Some("63 ±2.9"));
         assert_eq!(printed("sts-b", "lora").as_deref(), Some("91"));
@@ -365,5 +371,69 @@ mod tests {
         assert!(markdown.contains("| RTE "), "{markdown}");
         let widths: Vec<usize> = markdown.lines().map(|l| l.chars().count()).collect();
         assert!(widths.iter().all(|w| *w == widths[0]), "{markdown}");
+    }
+
+    fn scored(method: &str, seed: u64, best: f64, rows: u64) -> RunSummary {
+        let spec = RunSpec { method: method.into(), ..spec(seed, 1e-3) };
+        let mut run = run(&format!("{method}{seed}"), spec, best);
+        run.facts.eval_rows = rows;
+        run
+    }
+
+    /// Three seeds of two methods and a test score.
+    fn both() -> Table1 {
+        let scores = [("symlora", [0.60, 0.62, 0.64]), ("lora", [0.61, 0.64, 0.67])];
+        let runs: Vec<RunSummary> =
+            scores.iter().flat_map(|(m, s)| (0..3).map(|i| scored(m, i, s[i as usize], 1_043))).collect();
+        let RunSpec { model, data, .. } = RunSpec::default();
+        let (task, method) = ("cola".to_string(), "symlora".to_string());
+        Table1::of(&runs, &[TestScore { task, method, model, data, score: 0.6, rows: Some(1_063) }], None)
+    }
+
+    #[test]
+    fn the_two_intervals_and_the_two_ties_stand_apart() {
+        let table = both();
+        let ours = cell(&table, "cola", "symlora").ours.clone().expect("runs");
+        // s = 0.02: 1.96 * 0.02 / sqrt(3); and 1.96 sqrt(0.62 * 0.38 / 1043).
+        assert!((ours.half_width.expect("three seeds") - 0.022_632).abs() < 1e-6);
+        assert!((ours.over_rows.expect("rows") - 0.029_457).abs() < 1e-6);
+        let against = cell(&table, "cola", "lora").against.expect("both have runs");
+        let paired = against.paired.expect("three pairs");
+        // Differences 0.01, 0.02, 0.03: t = 0.02 / (0.01 / sqrt(3)).
+        assert!((paired.t - 12f64.sqrt()).abs() < 1e-9 && (paired.p - 0.074_180).abs() < 1e-6, "{paired:?}");
+        assert_eq!((against.overlap_text().as_str(), against.paired_text().as_str()), ("tied", "p 0.074 n=3, tied"));
+        assert_eq!(cell(&table, "cola", "symlora").against, None);
+        assert_eq!(cell(&table, "cola", "symlora").test.map(|t| t.text()).as_deref(), Some("60.0 ±2.9"));
+        assert_eq!(cell(&table, "rte", "lora").against, None);
+    }
+
+    #[test]
+    fn every_format_has_the_numbers() {
+        let table = both();
+        let text = |format| table.in_format(format).expect("text");
+        for (format, ..) in FORMATS {
+            assert!(text(format).ends_with('\n'), "{format:?}");
+        }
+        let terminal = text(Format::Terminal);
+        assert!(terminal.contains("62.0 ±2.3 n=3") && terminal.contains("p 0.074 n=3, tied"), "{terminal}");
+        assert!(terminal.lines().all(|l| l.chars().count() <= 120), "{terminal}");
+        assert!(!terminal.contains("Full"), "a method without runs is left out: {terminal}");
+        let latex = text(Format::Latex);
+        for part in ["\\toprule", "\\cmidrule(lr){3-7}", "62.0 $\\pm$2.3 n=3", "\\bottomrule", "CoLA & "] {
+            assert!(latex.contains(part), "{part}: {latex}");
+        }
+        let unescaped = latex.lines().skip(1).any(|l| l.contains(['±', '–', '√', '−']));
+        assert!(!unescaped, "{latex}");
+        let columns = |line: &str| line.matches(" & ").count() + usize::from(line.starts_with(" & "));
+        let body: Vec<&str> = latex.lines().filter(|l| l.ends_with("\\\\") && l.contains(" & ")).skip(1).collect();
+        assert!(body.iter().all(|l| columns(l) == columns(body[0])), "{latex}");
+        let csv = text(Format::Csv);
+        let line = csv.lines().find(|l| l.starts_with("cola,lora,")).expect("a line");
+        let head: Vec<&str> = csv.lines().next().expect("a head").split(',').collect();
+        let of = |name: &str| line.split(',').nth(head.iter().position(|h| *h == name).expect("a column"));
+        assert_eq!((of("seeds"), of("rows"), of("tied_by_rows")), (Some("3"), Some("1043"), Some("true")));
+        assert_eq!((of("paper"), of("paper_at_128")), (Some("0.63"), Some("0.6305")));
+        let json: serde_json::Value = serde_json::from_str(&text(Format::Json)).expect("JSON");
+        assert_eq!(json["rows"][0]["cells"][0]["test"]["rows"], 1_063);
     }
 }

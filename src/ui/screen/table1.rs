@@ -17,6 +17,8 @@ use std::rc::Rc;
 /// Columns of a method: its runs' numbers and, where there are some, the paper's.
 const OURS: usize = 17;
 const PAPER: usize = 8;
+/// Columns of scores on test rows, entered and the paper's.
+const TEST: usize = 10;
 /// Columns of the tasks' names, and of their metrics where there is room.
 const TASK: usize = 7;
 const METRIC: usize = 14;
@@ -46,7 +48,11 @@ impl Table1Screen {
         if let Some(made) = made.as_ref().filter(same) {
             return made.table.clone();
         }
-        let table = Rc::new(Table1::of(view.runs.iter().map(|r| &**r).filter(|r| !r.archived), self.source.as_ref()));
+        let table = Rc::new(Table1::of(
+            view.runs.iter().map(|r| &**r).filter(|r| !r.archived),
+            &view.tests,
+            self.source.as_ref(),
+        ));
         let (watermark, runs, source) = (view.watermark, view.runs.len(), self.source.clone());
         *made = Some(Made { watermark, runs, source, table: table.clone() });
         table
@@ -56,6 +62,12 @@ impl Table1Screen {
     fn reading(&self, row: &Row, cell: &Cell) -> String {
         let label = adapter::ALL.get(self.column).map_or(cell.method, |m| m.label());
         let paper = cell.paper.map_or(String::new(), |p| format!(" · paper {}", p.text()));
+        let test = cell.test.map_or(String::new(), |t| format!(" · test {} over rows", t.text()));
+        let paper_test = cell.paper_test.map_or(String::new(), |p| format!(" · paper's test {}", p.text()));
+        let against = cell.against.map_or(String::new(), |a| {
+            let (by_rows, by_pairs) = (a.overlap_text(), a.paired_text());
+            format!(" · beside SymLoRA by rows {by_rows}, by pairs {by_pairs}")
+        });
         let ours = match &cell.ours {
             None => "no finished run · enter fills in the launch form".into(),
             Some(ours) => {
@@ -64,8 +76,10 @@ impl Table1Screen {
                 let more = if ours.seeds.len() > 10 { " …" } else { "" };
                 let of = ours.finished - ours.seeds.len();
                 let others = if of > 0 { format!(" · {of} more finished") } else { String::new() };
+                let rows = ours.over_rows.zip(ours.rows);
+                let rows = rows.map_or(String::new(), |(h, n)| format!(" · ±{:.1} over {n} rows", 100.0 * h));
                 format!(
-                    "{} over seeds {}{more} · lr {:e} r {} α {} batch {} epochs {}{others} · enter shows the runs",
+                    "{} over seeds {}{more}{rows}{against} · lr {:e} r {} α {} batch {} epochs {}{others} · enter shows the runs",
                     ours.text(),
                     seeds.join(" "),
                     s.lr,
@@ -76,7 +90,7 @@ impl Table1Screen {
                 )
             }
         };
-        format!("{} · {label} · {}: {ours}{paper}", row.label, row.metric)
+        format!("{} · {label} · {}: {ours}{paper}{test}{paper_test}", row.label, row.metric)
     }
 
     /// Where the work of an empty cell begins: the paper's settings on a real model, the demo's on the embedded one.
@@ -92,7 +106,8 @@ impl Table1Screen {
 }
 
 fn width_of(table: &Table1, method: &str) -> usize {
-    OURS + if table.has_paper(method) { PAPER } else { 0 }
+    let paper = if table.has_paper(method) { PAPER } else { 0 };
+    OURS + paper + if table.has_test(method) { TEST + PAPER } else { 0 }
 }
 
 /// The columns that fit into `room`, the one of the cursor among them.
@@ -166,7 +181,7 @@ impl Screen for Table1Screen {
         let (Some(row), width) = (table.rows.get(self.row), usize::from(area.width)) else { return };
         let Some(cell) = row.cells.get(self.column) else { return };
         let reading = harmless(&self.reading(row, cell));
-        let caption = harmless(&table.caption());
+        let caption = harmless(&table.brief());
         let rows_of = |text: &str| textwrap::wrap(text, width.max(8)).len() as u16;
         let [body, read, foot] = Layout::vertical([
             Constraint::Min(4),
@@ -203,6 +218,10 @@ impl Screen for Table1Screen {
             if table.has_paper(method.id()) {
                 below.push(Span::styled(padded("paper", PAPER), theme.faint()));
             }
+            if table.has_test(method.id()) {
+                below.push(Span::styled(padded("test", TEST), theme.faint()));
+                below.push(Span::styled(padded("paper", PAPER), theme.faint()));
+            }
         }
         let mut lines = vec![Line::from(head), Line::from(below)];
         let height = usize::from(inner.height).saturating_sub(lines.len()).max(1);
@@ -218,6 +237,11 @@ impl Screen for Table1Screen {
                 line.push(Span::raw(" "));
                 if table.has_paper(cell.method) {
                     let text = cell.paper.map_or("–".into(), |p| p.text());
+                    line.push(Span::styled(padded(&text, PAPER), theme.faint()));
+                }
+                if table.has_test(cell.method) {
+                    line.push(Span::raw(padded(&cell.test.map_or("–".into(), |t| t.text()), TEST)));
+                    let text = cell.paper_test.map_or("–".into(), |p| p.text());
                     line.push(Span::styled(padded(&text, PAPER), theme.faint()));
                 }
             }
