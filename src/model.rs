@@ -105,6 +105,15 @@ impl ModelSource {
         }
     }
 
+    /// Which weights these are: a file that was changed is another.
+    fn identity(&self) -> String {
+        let Self::Folder(folder) = self else { return EMBEDDED.into() };
+        let path = folder.join(FILES[1]);
+        let path = path.canonicalize().unwrap_or(path);
+        let about = path.metadata().ok().and_then(|of| Some((of.len(), of.modified().ok()?)));
+        format!("{} {about:?}", path.display())
+    }
+
     /// The error with the folder where it lies.
     fn named(&self, error: ModelError) -> ModelError {
         match self {
@@ -121,7 +130,7 @@ impl ModelSource {
         };
         let config = self.config()?;
         let file = format!("{label}/{}", FILES[1]);
-        let weights = Weights::parse(file, self.read(1)?, Some(config.family))?;
+        let weights = Weights::parse(file, self.read(1)?, Some(config.family))?.known_as(self.identity());
         for (name, shape) in config.encoder_shapes() {
             weights.check(&name, &shape)?;
         }

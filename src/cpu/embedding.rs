@@ -6,12 +6,13 @@ use super::workspace::{Scratch, room};
 use crate::model::encoder::{Dropout, site};
 use crate::model::{Checkpoint, ModelError};
 use crate::train::pack::Chunk;
+use std::sync::Arc;
 
 pub struct Embedding {
     n: usize,
-    word: Vec<f32>,
-    token_type: Vec<f32>,
-    position: Vec<f32>,
+    word: Arc<Vec<f32>>,
+    token_type: Arc<Vec<f32>>,
+    position: Arc<Vec<f32>>,
     norm: Norm,
 }
 
@@ -20,7 +21,7 @@ impl Embedding {
         let (config, weights) = (&checkpoint.config, &checkpoint.weights);
         let n = config.hidden_size;
         let path = |name: &str| format!("{}.embeddings.{name}", config.family.prefix());
-        let table = |name: &str, rows: usize| weights.values(&path(&format!("{name}.weight")), &[rows, n]);
+        let table = |name: &str, rows: usize| weights.frozen(&path(&format!("{name}.weight")), &[rows, n]);
         Ok(Self {
             n,
             word: table("word_embeddings", config.vocab_size)?,

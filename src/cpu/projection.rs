@@ -13,10 +13,11 @@ use crate::train::BackendError;
 use crate::train::parameters::Parameters;
 use adapted::Adapted;
 pub use adapted::Current;
+use std::sync::Arc;
 
 /// A frozen linear layer: weight [out, in], bias [out].
 pub struct Dense {
-    weight: Vec<f32>,
+    weight: Arc<Vec<f32>>,
     pub bias: Vec<f32>,
     input: usize,
 }
@@ -24,7 +25,7 @@ pub struct Dense {
 impl Dense {
     /// Reads `path.weight` and `path.bias`.
     pub fn new(weights: &Weights, path: &str, output: usize, input: usize) -> Result<Self, ModelError> {
-        let weight = weights.values(&format!("{path}.weight"), &[output, input])?;
+        let weight = weights.frozen(&format!("{path}.weight"), &[output, input])?;
         Ok(Self { weight, bias: weights.values(&format!("{path}.bias"), &[output])?, input })
     }
 
@@ -56,8 +57,8 @@ struct Part {
 /// Square layers [n, n] of one input [tokens, n].
 pub struct Projection {
     n: usize,
-    /// [width, n]: every W0, then every V^T.
-    stacked: Vec<f32>,
+    /// [width, n]: every W0, then every V^T. One layer without an adapter shares its W0 with other models.
+    stacked: Arc<Vec<f32>>,
     parts: Vec<Part>,
 }
 
@@ -88,6 +89,10 @@ impl Projection {
             parts.push(Part { bias: weights.values(&format!("{path}.bias"), &[n])?, adapted });
         }
         stacked.resize(width * n, 0.0);
+        let stacked = match (paths, &parts[..]) {
+            ([path], [Part { adapted: None, .. }]) => weights.frozen(&format!("{path}.weight"), &[n, n])?,
+            _ => Arc::new(stacked),
+        };
         let mut made = Self { n, stacked, parts };
         made.refresh(&parameters.values);
         Ok(made)
@@ -117,7 +122,9 @@ impl Projection {
         let n = self.n;
         for adapted in self.parts.iter_mut().filter_map(|p| p.adapted.as_mut()) {
             let rows = adapted.column..adapted.column + adapted.width();
-            adapted.refresh(values, &mut self.stacked[rows.start * n..rows.end * n]);
+            // With an adapter the matrix is this model's own.
+            let stacked = Arc::make_mut(&mut self.stacked);
+            adapted.refresh(values, &mut stacked[rows.start * n..rows.end * n]);
         }
     }
 

@@ -6,12 +6,22 @@ use super::real::Real;
 use half::{bf16, f16};
 use safetensors::{Dtype, SafeTensors};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
 /// Largest header that is read, in bytes.
 const MAX_HEADER: u64 = 4 << 20;
 /// Most tensors that a file may name.
 const MAX_TENSORS: usize = 20_000;
+
+/// Frozen tensors that models in this process hold now, by file and name.
+static FROZEN: LazyLock<Mutex<Frozen>> = LazyLock::new(Mutex::default);
+
+type Frozen = HashMap<(String, String), Weak<Vec<f32>>>;
+
+/// Files that were read without saying which they are.
+static UNNAMED: AtomicU64 = AtomicU64::new(0);
 
 struct Entry {
     dtype: Dtype,
@@ -22,6 +32,8 @@ struct Entry {
 /// A safetensors file in memory; values are converted when asked for.
 pub struct Weights {
     file: String,
+    /// The same for two readings of the same file.
+    identity: String,
     bytes: Cow<'static, [u8]>,
     entries: BTreeMap<String, Entry>,
 }
@@ -59,7 +71,27 @@ impl Weights {
                 (family.map_or(name.clone(), |f| canonical(&name, f)), entry)
             })
             .collect();
-        Ok(Self { file, bytes, entries })
+        let identity = format!("#{}", UNNAMED.fetch_add(1, Ordering::Relaxed));
+        Ok(Self { file, identity, bytes, entries })
+    }
+
+    /// The same weights, known to be those of the file `identity`: what is frozen of them is shared with other readings of it.
+    pub fn known_as(self, identity: String) -> Self {
+        Self { identity, ..self }
+    }
+
+    /// Values of a tensor that is never changed: one copy for all models of this file in the process, while one holds it.
+    pub fn frozen(&self, name: &str, expected: &[usize]) -> Result<Arc<Vec<f32>>, ModelError> {
+        self.check(name, expected)?;
+        let key = (self.identity.clone(), name.to_string());
+        let mut held = FROZEN.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(values) = held.get(&key).and_then(Weak::upgrade) {
+            return Ok(values);
+        }
+        held.retain(|_, values| values.strong_count() > 0);
+        let values = Arc::new(self.values(name, expected)?);
+        held.insert(key, Arc::downgrade(&values));
+        Ok(values)
     }
 
     pub fn names(&self) -> impl Iterator<Item = &str> {
