@@ -2,6 +2,7 @@
 
 mod curve;
 mod figure1;
+mod lambda;
 mod layers;
 mod loss;
 mod rate;
@@ -72,6 +73,8 @@ pub struct ChartOptions {
     /// One adapted matrix by name; none: the mean of all.
     pub target: Option<String>,
     pub norm: Norm,
+    /// |lambda| in place of lambda with its sign.
+    pub unsigned: bool,
     /// ||DeltaW|| - lambda ||W0|| instead of lambda ||W0|| - ||DeltaW||.
     pub reversed: bool,
     pub pick: Pick,
@@ -87,6 +90,7 @@ impl Default for ChartOptions {
             smoothing: 0.9,
             target: None,
             norm: Norm::Frobenius,
+            unsigned: false,
             reversed: false,
             pick: Pick::Best,
         }
@@ -109,8 +113,15 @@ pub trait Chart: Sync {
 }
 
 /// Every chart.
-pub static ALL: &[&dyn Chart] =
-    &[&loss::Loss, &score::Score, &rate::Rate, &layers::Layers, &spectrum::Spectrum, &figure1::Figure1];
+pub static ALL: &[&dyn Chart] = &[
+    &loss::Loss,
+    &score::Score,
+    &rate::Rate,
+    &layers::Layers,
+    &spectrum::Spectrum,
+    &figure1::Figure1,
+    &lambda::Lambda,
+];
 
 pub fn find(id: &str) -> Option<&'static dyn Chart> {
     ALL.iter().copied().find(|c| c.id() == id)

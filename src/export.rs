@@ -14,7 +14,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
-/// Size of a picture in pixels. Text and lines scale with the dots per inch.
+/// Size of a picture in pixels. Text and lines scale with the dots per inch. By default the width of a page with two columns,
+/// in print quality.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
     pub width: u32,
@@ -24,7 +25,7 @@ pub struct Size {
 
 impl Default for Size {
     fn default() -> Self {
-        Self { width: 1_800, height: 1_100, dpi: 150 }
+        Self { width: 2_100, height: 1_290, dpi: 300 }
     }
 }
 

@@ -38,6 +38,7 @@ impl Chart for Figure1 {
             return Err(ChartError::Empty { chart: self.id(), hint: "no run adapts this matrix" });
         }
         let chosen = Chosen::of(&used, options.pick);
+        let methods = METHODS.map(|(id, _)| id);
         let mut panels = Vec::new();
         for (method, label) in METHODS {
             for (title, value) in columns(options) {
@@ -62,7 +63,7 @@ impl Chart for Figure1 {
             columns: 3,
             panels,
             scale: Some(scale),
-            caption: caption(options, &chosen.shown(), runs.len() - deep.len()),
+            caption: caption(options, norm_label(options.norm), &chosen.shown(&methods), runs.len() - deep.len()),
         })
     }
 }
@@ -79,22 +80,28 @@ type Column = (String, Box<dyn Fn(&LayerNorm) -> f64>);
 
 /// Title and value of each column.
 fn columns(options: &ChartOptions) -> [Column; 3] {
-    let norm = options.norm;
-    let original = move |n: &LayerNorm| match norm {
-        Norm::Frobenius => n.lambda * n.w0_fro,
-        Norm::EntrywiseL1 => n.lambda * n.w0_l1,
+    let (norm, unsigned) = (options.norm, options.unsigned);
+    let original = move |n: &LayerNorm| {
+        let w0 = match norm {
+            Norm::Frobenius => n.w0_fro,
+            Norm::EntrywiseL1 => n.w0_l1,
+        };
+        w0 * if unsigned { n.lambda.abs() } else { n.lambda }
     };
-    let (title, sign) =
-        if options.reversed { ("‖ΔW‖ − λ‖W₀‖", -1.0) } else { ("λ‖W₀‖ − ‖ΔW‖", 1.0) };
+    let of_w0 = if unsigned { "|λ|‖W₀‖" } else { "λ‖W₀‖" };
+    let (title, sign) = match options.reversed {
+        true => (format!("‖ΔW‖ − {of_w0}"), -1.0),
+        false => (format!("{of_w0} − ‖ΔW‖"), 1.0),
+    };
     [
         (format!("difference {title}"), Box::new(move |n| sign * (original(n) - n.delta_fro))),
-        ("original λ‖W₀‖".into(), Box::new(original)),
+        (format!("original {of_w0}"), Box::new(original)),
         ("adapter ‖ΔW‖".into(), Box::new(|n| n.delta_fro)),
     ]
 }
 
 /// Cells by layer, then task; absent where no run covers them.
-fn cells(
+pub(super) fn cells(
     chosen: &Chosen,
     method: &str,
     layers: usize,
@@ -125,10 +132,10 @@ fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
 }
 
 /// The runs that stand for each task and method, found in one pass over all.
-struct Chosen<'a>(HashMap<(&'a str, &'a str), Vec<&'a RunNorms>>);
+pub(super) struct Chosen<'a>(HashMap<(&'a str, &'a str), Vec<&'a RunNorms>>);
 
 impl<'a> Chosen<'a> {
-    fn of(runs: &[&'a RunNorms], pick: Pick) -> Self {
+    pub fn of(runs: &[&'a RunNorms], pick: Pick) -> Self {
         let mut all: HashMap<(&str, &str), Vec<&RunNorms>> = HashMap::new();
         let score = |r: &RunNorms| r.best.unwrap_or(f64::NEG_INFINITY);
         for run in runs.iter().copied() {
@@ -158,26 +165,27 @@ impl<'a> Chosen<'a> {
         self.0.iter().find(|((t, m), _)| *t == task && *m == method).map_or(&[], |(_, runs)| runs.as_slice())
     }
 
-    /// All runs that have a part in some cell.
-    fn shown(&self) -> Vec<&'a RunNorms> {
-        let of = |method: &'static str| task::ALL.iter().flat_map(move |t| self.of_pair(t.id(), method));
-        METHODS.into_iter().flat_map(|(method, _)| of(method)).copied().collect()
+    /// All runs of `methods` that have a part in some cell.
+    pub fn shown(&self, methods: &[&str]) -> Vec<&'a RunNorms> {
+        let of =
+            |method: &str| task::ALL.iter().flat_map(|t| self.of_pair(t.id(), method).to_vec()).collect::<Vec<_>>();
+        methods.iter().flat_map(|method| of(method)).collect()
     }
 }
 
-fn layer_count(run: &RunNorms) -> usize {
+pub(super) fn layer_count(run: &RunNorms) -> usize {
     run.norms.iter().map(|n| n.layer as usize + 1).max().unwrap_or(0)
 }
 
 /// The number of layers that most runs have; of equals the larger.
-fn usual_layers(runs: &[&RunNorms]) -> Option<usize> {
+pub(super) fn usual_layers(runs: &[&RunNorms]) -> Option<usize> {
     let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
     runs.iter().for_each(|r| *counts.entry(layer_count(r)).or_default() += 1);
     counts.into_iter().max_by_key(|(layers, runs)| (*runs, *layers)).map(|(layers, _)| layers)
 }
 
-/// What is shown, of which runs; `left` runs have another number of layers.
-fn caption(options: &ChartOptions, shown: &[&RunNorms], left: usize) -> String {
+/// `what` is shown, of which runs; `left` runs have another number of layers.
+pub(super) fn caption(options: &ChartOptions, what: &str, shown: &[&RunNorms], left: usize) -> String {
     let target = options.target.as_deref().unwrap_or("mean of the adapted matrices");
     let pick = match options.pick {
         Pick::Best => format!("best run of each task and method at its best evaluation{}", away(shown)),
@@ -188,7 +196,7 @@ fn caption(options: &ChartOptions, shown: &[&RunNorms], left: usize) -> String {
         0 => String::new(),
         n => format!("; {} of models with another number of layers left out", counted(n)),
     };
-    format!("{target}; {}; {pick}; {}{left}", norm_label(options.norm), counted(shown.len()))
+    format!("{target}; {what}; {pick}; {}{left}", counted(shown.len()))
 }
 
 fn counted(runs: usize) -> String {

@@ -10,6 +10,8 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde_json::json;
 use std::path::PathBuf;
 
+/// Charts of the layer norms of many runs.
+pub const CHARTS: [&str; 2] = ["figure1", "lambda"];
 /// Name of no target in particular.
 const MEAN: &str = "mean";
 
@@ -32,6 +34,7 @@ impl Subcommand for Figure1 {
             Command::new("figure1")
                 .about("Write Figure 1: norms per task and layer, SymLoRA above LoRA, one colour scale")
                 .arg(out)
+                .arg(choice("chart", &CHARTS, CHARTS[0], "the whole figure, or lambda alone: tasks by layers"))
                 .arg(choice("target", &targets, MEAN, "adapted matrix; mean: of all that a run adapts"))
                 .arg(choice(
                     "norm",
@@ -45,6 +48,12 @@ impl Subcommand for Figure1 {
                     "best",
                     "run of each task and method: best at its best evaluation, last, or the mean of all",
                 ))
+                .arg(
+                    Arg::new("absolute")
+                        .long("absolute")
+                        .action(ArgAction::SetTrue)
+                        .help("|lambda| in place of lambda with its sign"),
+                )
                 .arg(
                     Arg::new("reversed")
                         .long("reversed")
@@ -60,7 +69,9 @@ impl Subcommand for Figure1 {
         let size = size::of(matches)?;
         let store = Store::open(&globals.runs)?;
         let norms = store.reader()?.run_norms()?;
-        let figure = chart::find("figure1")
+        let figure = matches
+            .get_one::<String>("chart")
+            .and_then(|id| chart::find(id))
             .context("no such chart")?
             .figure(&chart::Subject::Norms(&norms), &options(matches))?;
         export::write(&figure, &size, path)?;
@@ -84,6 +95,7 @@ fn options(matches: &ArgMatches) -> ChartOptions {
             _ => Pick::Best,
         },
         reversed: matches.get_flag("reversed"),
+        unsigned: matches.get_flag("absolute"),
         ..ChartOptions::default()
     }
 }

@@ -54,10 +54,15 @@ pub(super) fn figure<DB: DrawingBackend>(
     let (width, height) = (size.width as i32, size.height as i32);
     let margin = canvas.points(8.0);
     canvas.text(&figure.title, (width / 2, margin + canvas.points(5.0)), 10.0, Hang::Centre, INK)?;
-    canvas.text(&figure.caption, (margin, height - canvas.points(8.0)), 6.0, Hang::Left, INK)?;
+    let caption = canvas.wrapped(&figure.caption, width - 2 * margin, 6.0);
+    let line = canvas.points(8.0);
+    let below = line * caption.len().max(1) as i32 + canvas.points(10.0);
+    for (i, text) in caption.iter().rev().enumerate() {
+        canvas.text(text, (margin, height - line * (i as i32 + 1)), 6.0, Hang::Left, INK)?;
+    }
     let bar = if figure.scale.is_some() { canvas.points(52.0) } else { 0 };
     let top = margin + canvas.points(14.0);
-    let inner = Rect { x: margin, y: top, w: width - 2 * margin - bar, h: height - top - canvas.points(18.0) };
+    let inner = Rect { x: margin, y: top, w: width - 2 * margin - bar, h: height - top - below };
     let (rows, columns) = (figure.rows().max(1) as i32, figure.columns.max(1) as i32);
     for (index, panel) in figure.panels.iter().enumerate() {
         let (row, column) = (index as i32 / columns, index as i32 % columns);
@@ -104,6 +109,18 @@ impl<DB: DrawingBackend> Canvas<'_, DB> {
     fn width(&self, text: &str, size: f64) -> i32 {
         let style = self.style(size, Hang::Left, INK);
         self.area.estimate_text_size(text, &style).map_or(0, |(w, _)| w as i32)
+    }
+
+    /// A text in lines that are not wider than `room` pixels, where its words allow that.
+    fn wrapped(&self, text: &str, room: i32, size: f64) -> Vec<String> {
+        let mut lines: Vec<String> = Vec::new();
+        for word in text.split_whitespace() {
+            match lines.last_mut() {
+                Some(line) if self.width(&format!("{line} {word}"), size) <= room => line.extend([" ", word]),
+                _ => lines.push(word.into()),
+            }
+        }
+        lines
     }
 
     fn style(&self, size: f64, hang: Hang, ink: RGBColor) -> TextStyle<'static> {

@@ -1,4 +1,4 @@
-//! A figure as SVG, text kept as text.
+//! A figure as SVG, text kept as text, with its size on paper.
 
 use super::{ExportError, Exporter, Size, draw};
 use crate::figure::Figure;
@@ -18,6 +18,10 @@ impl Exporter for Svg {
             draw::figure(&area, figure, size)?;
             area.present().map_err(|e| ExportError::Draw(e.to_string()))?;
         }
-        Ok(text.into_bytes())
+        // plotters writes pixels; a page needs to know how large that is.
+        let inches = |pixels: u32| f64::from(pixels) / f64::from(size.dpi);
+        let pixels = format!("width=\"{}\" height=\"{}\"", size.width, size.height);
+        let physical = format!("width=\"{:.4}in\" height=\"{:.4}in\"", inches(size.width), inches(size.height));
+        Ok(text.replacen(&pixels, &physical, 1).into_bytes())
     }
 }

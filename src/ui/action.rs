@@ -63,6 +63,8 @@ pub enum Action {
     Norm,
     Reverse,
     Pick,
+    Absolute,
+    Lambda,
     Source,
     Preset,
     Submit,

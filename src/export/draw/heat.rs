@@ -1,4 +1,4 @@
-//! A heatmap's cells: the scale's colours, numbers where they fit, hatches where there is no value.
+//! A heatmap's cells: the scale's colours, numbers where all of them fit, hatches where there is no value.
 
 use super::{Canvas, ExportError, FAINT, Hang, Rect, colour};
 use crate::figure::{Scale, colour::ink_on, ticks::Digits};
@@ -11,7 +11,12 @@ pub(super) fn draw<DB: DrawingBackend>(
     scale: &Scale,
 ) -> Result<(), ExportError> {
     let rows = cells.len().max(1) as i32;
-    let digits = Digits::of(cells.iter().flatten().flatten().copied());
+    let values = || cells.iter().flatten().flatten().copied();
+    let digits = Digits::of(values());
+    // Numbers in some cells alone would look as if those were special.
+    let columns = cells.iter().map(Vec::len).max().unwrap_or(1).max(1) as i32;
+    let widest = values().map(|v| c.width(&digits.text(v), 6.0)).max().unwrap_or(0);
+    let numbers = widest + c.points(2.0) < r.w / columns && c.points(7.0) < r.h / rows;
     for (i, line) in cells.iter().enumerate() {
         let columns = line.len().max(1) as i32;
         for (j, value) in line.iter().enumerate() {
@@ -21,10 +26,9 @@ pub(super) fn draw<DB: DrawingBackend>(
             match value.and_then(|v| scale.colour(v).map(|rgb| (v, rgb))) {
                 Some((value, rgb)) => {
                     c.fill(cell, colour(rgb))?;
-                    let text = digits.text(value);
-                    if c.width(&text, 6.0) + c.points(2.0) < cell.w && c.points(7.0) < cell.h {
+                    if numbers {
                         let middle = (cell.x + cell.w / 2, cell.y + cell.h / 2);
-                        c.text(&text, middle, 6.0, Hang::Centre, colour(ink_on(rgb)))?;
+                        c.text(&digits.text(value), middle, 6.0, Hang::Centre, colour(ink_on(rgb)))?;
                     }
                 }
                 None => hatch(c, cell)?,

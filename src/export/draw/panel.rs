@@ -23,7 +23,10 @@ pub(super) fn draw<DB: DrawingBackend>(
         w: (place.w - left - c.points(8.0) - own).max(1),
         h: (place.h - top - c.points(28.0)).max(1),
     };
-    c.text(&panel.title, (inner.x + inner.w / 2, place.y + c.points(7.0)), 8.0, Hang::Centre, INK)?;
+    // A title wider than its panel would run into the next one's.
+    let share = f64::from(place.w - c.points(4.0)) / f64::from(c.width(&panel.title, 8.0).max(1));
+    let size = 8.0 * share.clamp(0.6, 1.0);
+    c.text(&panel.title, (inner.x + inner.w / 2, place.y + c.points(7.0)), size, Hang::Centre, INK)?;
     y_axis(c, inner, place.x, &panel.y, &y_ticks)?;
     x_axis(c, inner, &panel.x)?;
     for mark in &panel.marks {

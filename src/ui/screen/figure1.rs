@@ -20,6 +20,8 @@ const MOST_ROWS: u16 = 2;
 
 #[derive(Default)]
 pub struct Figure1Screen {
+    /// Lambda alone in place of the figure.
+    lambda: bool,
     options: ChartOptions,
     cursor: Cursor,
     made: RefCell<Option<Made>>,
@@ -28,6 +30,7 @@ pub struct Figure1Screen {
 /// The figure as it was last made, and what of: of ten thousand runs it is not made anew for each key.
 struct Made {
     norms: Arc<Vec<Arc<RunNorms>>>,
+    chart: &'static str,
     options: ChartOptions,
     figure: Rc<Result<Figure, String>>,
 }
@@ -35,16 +38,22 @@ struct Made {
 impl Figure1Screen {
     fn figure(&self, view: &View) -> Rc<Result<Figure, String>> {
         let mut made = self.made.borrow_mut();
-        if let Some(made) = made.as_ref().filter(|m| Arc::ptr_eq(&m.norms, &view.figure1) && m.options == self.options)
-        {
+        let same =
+            |m: &&Made| Arc::ptr_eq(&m.norms, &view.figure1) && m.options == self.options && m.chart == self.chart();
+        if let Some(made) = made.as_ref().filter(same) {
             return made.figure.clone();
         }
-        let figure = chart::find("figure1")
+        let figure = chart::find(self.chart())
             .ok_or("no chart".to_string())
             .and_then(|chart| chart.figure(&Subject::Norms(&view.figure1), &self.options).map_err(|e| e.to_string()));
         let figure = Rc::new(figure);
-        *made = Some(Made { norms: view.figure1.clone(), options: self.options.clone(), figure: figure.clone() });
+        let (norms, options) = (view.figure1.clone(), self.options.clone());
+        *made = Some(Made { norms, chart: self.chart(), options, figure: figure.clone() });
         figure
+    }
+
+    fn chart(&self) -> &'static str {
+        if self.lambda { "lambda" } else { "figure1" }
     }
 
     /// Mean of all, then each target that some run adapts.
@@ -110,6 +119,15 @@ impl Screen for Figure1Screen {
                 self.options.reversed = !self.options.reversed;
                 Effect::None
             }
+            Action::Absolute => {
+                self.options.unsigned = !self.options.unsigned;
+                Effect::None
+            }
+            Action::Lambda => {
+                self.lambda = !self.lambda;
+                self.cursor = Cursor::default();
+                Effect::None
+            }
             Action::Back => Effect::Go(Kind::Runs),
             Action::Copy => {
                 match self.figure(scene.view).as_ref().as_ref().map(|figure| plot::value_at(figure, self.cursor)) {
@@ -118,7 +136,7 @@ impl Screen for Figure1Screen {
                 }
             }
             Action::Export => match self.figure(scene.view).as_ref() {
-                Ok(figure) => Effect::Ask(Request::Export { file_stem: "figure1".into(), figure: figure.clone() }),
+                Ok(figure) => Effect::Ask(Request::Export { file_stem: self.chart().into(), figure: figure.clone() }),
                 Err(text) => Effect::Say(text.clone()),
             },
             _ => {

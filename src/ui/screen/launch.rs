@@ -37,8 +37,6 @@ struct Refusal {
     text: String,
 }
 
-/// Names of the presets; the first is what the form starts with.
-const PRESETS: [&str; 2] = ["demo", "paper"];
 /// The fields that decide how large an adapter is.
 const SIZING: [&str; 4] = ["method", "model", "rank", "targets"];
 /// The fields that decide how much memory of a GPU a run takes.
@@ -281,20 +279,21 @@ impl LaunchScreen {
 
     /// Fills the form in with the next preset and says so.
     fn apply_preset(&mut self) -> String {
-        let next = (self.preset + 1) % PRESETS.len();
+        let next = (self.preset + 1) % preset::PRESETS.len();
+        let chosen = &preset::PRESETS[next];
         let of = |name: &str| FIELDS.iter().position(|f| f.name == name).map_or(String::new(), |i| self.text(i));
         let (task, method, model) = (of("task"), of("method"), of("model"));
-        let spec = match PRESETS[next] {
-            "paper" => preset::paper(&task, &method, &model),
-            _ => preset::demo(&[&task]).into_iter().find(|s| s.method == method),
+        let spec = match next {
+            0 => preset::demo(&[&task]).into_iter().find(|s| s.method == method),
+            _ => (chosen.of)(&task, &method, &model),
         };
         let Some(spec) = spec else {
-            return format!("preset {} is for one task and one method at a time", PRESETS[next]);
+            return format!("preset {} is for one task and one method at a time", chosen.name);
         };
         self.preset = next;
         self.texts = texts(&spec);
         self.changed();
-        format!("preset {}", PRESETS[next])
+        format!("preset {}: {}", chosen.name, chosen.help)
     }
 }
 
