@@ -18,8 +18,10 @@ mod figure1;
 mod follow;
 mod inspect;
 mod label;
+mod results;
 mod runs;
 mod size;
+mod sweep;
 mod table1;
 mod train;
 
@@ -53,6 +55,7 @@ pub trait Subcommand: Sync {
 pub static ALL: &[&dyn Subcommand] = &[
     &demo::Demo,
     &train::Train,
+    &sweep::Sweep,
     &runs::Runs,
     &eval::Eval,
     &inspect::Inspect,

@@ -20,6 +20,9 @@ use std::thread::JoinHandle;
 /// What carries a claimed run out, obeying the signal and telling the sink: [`crate::job::execute`] in the program.
 pub type Execute = fn(&Job, &(dyn Fn() -> Signal + Sync), &mut (dyn Sink + Send)) -> Result<Outcome, JobError>;
 
+/// The runs that may be taken, where they are told.
+type Only = Option<Arc<Mutex<Vec<RunId>>>>;
+
 /// The runs that this process trains now.
 type Active = Arc<Mutex<HashMap<RunId, Arc<Signals>>>>;
 
@@ -29,6 +32,8 @@ pub struct Engine {
     active: Active,
     closing: Arc<AtomicBool>,
     wake: Vec<Sender<()>>,
+    /// The runs that may be taken; none: any.
+    only: Only,
     /// Device and thread.
     workers: Vec<(String, JoinHandle<()>)>,
 }
@@ -55,15 +60,16 @@ impl Engine {
         execute: Execute,
         only: Option<Vec<RunId>>,
     ) -> std::io::Result<Self> {
+        let only = only.map(|ids| Arc::new(Mutex::new(ids)));
         let active = Active::default();
         let closing = Arc::new(AtomicBool::new(false));
-        let mut engine = Self { store, active, closing, wake: Vec::new(), workers: Vec::new() };
+        let mut engine = Self { store, active, closing, wake: Vec::new(), only, workers: Vec::new() };
         for device in devices {
             let (wake, woken): (Sender<()>, Receiver<()>) = bounded(1);
             let worker = worker::Worker {
                 device: device.clone(),
                 execute,
-                only: only.clone(),
+                only: engine.only.clone(),
                 store: engine.store.clone(),
                 active: engine.active.clone(),
                 closing: engine.closing.clone(),
@@ -75,6 +81,14 @@ impl Engine {
             engine.wake.push(wake);
         }
         Ok(engine)
+    }
+
+    /// Adds runs to those that an engine of certain runs takes.
+    pub fn admit(&self, ids: &[RunId]) {
+        if let Some(only) = &self.only {
+            only.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(ids);
+        }
+        self.wake();
     }
 
     /// Tells idle workers that the queue may hold something.

@@ -3,11 +3,13 @@
 mod device;
 mod inspect;
 mod memory;
+mod start;
 mod timing;
 
 pub use device::{backend, devices, workers};
 pub use inspect::{InspectError, Inspection, inspect};
 pub use memory::predict_memory;
+pub use start::started;
 pub use timing::{RowsTiming, Timing, time_rows, time_steps};
 
 use crate::adapter;
@@ -108,8 +110,8 @@ pub struct Job<'a> {
     pub resume: bool,
 }
 
-/// Checks all that can be known before loading anything: ranges, ids, files in place.
-pub fn check(spec: &RunSpec) -> Result<(), JobError> {
+/// Checks all that can be known before loading anything: ranges, ids, files in place. `runs` is the runs folder.
+pub fn check(spec: &RunSpec, runs: &Path) -> Result<(), JobError> {
     spec.validate()?;
     let task = task::find(&spec.task)?;
     let method = adapter::find(&spec.method)?;
@@ -128,6 +130,9 @@ pub fn check(spec: &RunSpec) -> Result<(), JobError> {
         });
     }
     source(spec).check(task)?;
+    if let Some(path) = start::file(spec, runs)? {
+        start::read(&path, spec, &config)?;
+    }
     Ok(())
 }
 
@@ -186,27 +191,36 @@ pub fn execute(
 
 fn train(job: &Job, signal: &dyn Fn() -> Signal, sink: &mut dyn Sink) -> Result<Outcome, JobError> {
     let spec = job.spec;
-    check(spec)?;
+    // A run's folder lies in the runs folder.
+    let runs = job.folder.parent().unwrap_or(job.folder);
+    check(spec, runs)?;
     let task = task::find(&spec.task)?;
     let model = ModelSource::resolve(&spec.model)?.load()?;
-    let config = &model.config;
+    let config = &model.config.clone();
     let tokenizer = tokenizer(spec, &model.tokenizer)?;
     let train = Dataset::new(task, &tokenizer, &training_rows(spec, task)?)?;
     let validation = Dataset::new(task, &tokenizer, &data::load(task, &source(spec), Split::Validation)?)?;
     let mut backend = backend(spec, &model, task)?;
+    // The backend has what it needs of the files: their bytes need not stay in memory.
+    drop(model);
 
     std::fs::create_dir_all(job.folder)
         .map_err(|source| checkpoint::CheckpointError::Io { path: job.folder.into(), source })?;
-    let mut position = Position::default();
-    if job.resume
-        && let Some((state, saved)) = checkpoint::load(job.folder, backend.parameters())?
-    {
-        backend.restore(&state)?;
-        position = saved;
-    }
+    let saved = if job.resume { checkpoint::load(job.folder, backend.parameters())? } else { None };
+    let (position, begun) = match saved {
+        Some((state, position)) => {
+            backend.restore(&state)?;
+            (position, None)
+        }
+        None => (Position::default(), start::file(spec, runs)?),
+    };
+    let begun = begun.map(|path| start::load(&path, spec, config, &mut *backend)).transpose()?;
     sink.send(RunEvent::Started(facts(spec, task, &*backend, config, train.len(), validation.len())))?;
     if job.resume {
         sink.send(RunEvent::Rewound { step: position.step })?;
+    }
+    for (level, text) in begun.into_iter().flatten() {
+        sink.send(RunEvent::Log { level, text })?;
     }
     // What a narrow log pane may cut off comes last.
     let text = format!(

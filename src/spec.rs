@@ -27,6 +27,8 @@ pub struct RunSpec {
     pub model: String,
     /// Folder with GLUE's files; empty means the embedded sample.
     pub data: String,
+    /// Adapter to start from: a file, a run's id, or `best:TASK`, the best run of that task; empty means a start anew.
+    pub init_adapter: String,
     pub rank: usize,
     /// Scale numerator: the update is (alpha / rank) U V^T. 0 means alpha = rank.
     pub alpha: f64,
@@ -65,6 +67,7 @@ impl Default for RunSpec {
             method: "symlora".into(),
             model: "mini-roberta".into(),
             data: String::new(),
+            init_adapter: String::new(),
             rank: 8,
             alpha: 0.0,
             targets: vec!["query".into(), "value".into()],

@@ -318,7 +318,31 @@ fn table1_is_the_mean_over_seeds_beside_the_paper() {
     assert!(cell("rte", 1)["ours"].is_null());
     let output = eigenscope(folder.path()).arg("table1").assert().success().get_output().stdout.clone();
     let text = String::from_utf8_lossy(&output).into_owned();
-    assert!(text.contains("20.0 ±0.0 n=2") && text.contains("63 ±2.9") && text.contains("not GLUE scores"), "{text}");
+    let line = text.lines().find(|l| l.starts_with("CoLA")).expect("a line");
+    assert!(line.contains("20.0 ±0.0 n=2") && text.contains("63 ±2.9") && text.contains("not GLUE scores"), "{text}");
+    fn set<'a>(args: &[&'a str]) -> Vec<&'a str> {
+        [&["table1", "set", "--task", "cola", "--method", "symlora"], args].concat()
+    }
+    let kept = json(folder.path(), &set(&["--test", "0.60"]));
+    assert_eq!((&kept["rows"], &kept["model"]), (&1063.into(), &"mini-roberta".into()));
+    let test = || {
+        let table = json(folder.path(), &["table1"]);
+        table["rows"][0]["cells"][0]["test"].clone()
+    };
+    assert_eq!(test()["score"], 0.6);
+    json(folder.path(), &set(&["--test", "-0.1", "--rows", "7"]));
+    assert_eq!(test(), serde_json::json!({ "score": -0.1, "rows": 7, "over_rows": null }), "the newer one counts");
+    let tex = folder.path().join("t.tex");
+    eigenscope(folder.path()).args(["table1", "--out", tex.to_str().expect("a path")]).assert().success();
+    assert!(fs::read_to_string(&tex).expect("a table").contains("\\toprule"));
+    eigenscope(folder.path()).args(set(&["--remove"])).assert().success();
+    assert!(test().is_null());
+    for (args, word) in [(&["--test", "60"][..], "0 to 1"), (&[], "--test SCORE")] {
+        let (code, text) = failure(folder.path(), &set(args));
+        assert!(code == 3 && text.contains(word), "{code} {text}");
+    }
+    let (code, text) = failure(folder.path(), &["table1", "--out", "t.doc"]);
+    assert!(code == 3 && text.contains("txt, md, csv, tex, json"), "{code} {text}");
     let (code, text) = failure(folder.path(), &["table1", "--model", "none"]);
     assert!(code == 1 && text.contains("mini-roberta"), "{text}");
 }
@@ -351,6 +375,11 @@ fn figure1_takes_the_choices_of_its_screen() {
     assert_eq!(call(&["--target", "query", "--reversed"]).0, [-3.0, 4.0, 1.0]);
     assert_eq!(call(&["--target", "query", "--run", "last"]).0, [6.0, 8.0, 2.0]);
     assert_eq!(call(&["--run", "mean", "--target", "mean", "--norm", "frobenius"]).0, [10.0, 12.0, 2.0]);
+    assert!(call(&["--absolute"]).0 == values, "lambda is positive here");
+    let lambda = ["figure1", "--chart", "lambda", "--out", path.to_str().expect("a path")];
+    eigenscope(folder.path()).args(lambda).assert().success();
+    let rows = fs::read_to_string(&path).expect("rows");
+    assert_eq!(rows.lines().nth(1), Some("SymLoRA: λ,,CoLA,1,0.5"), "{rows}");
     assert_eq!(failure(folder.path(), &["figure1", "--out", "f.csv", "--norm", "l2"]).0, 2);
     let (code, text) = failure(folder.path(), &["figure1", "--out", "f.csv", "--target", "key"]);
     assert!(code == 1 && text.contains("no run adapts this matrix"), "{text}");
@@ -414,15 +443,15 @@ fn a_picture_too_small_to_read_is_refused() {
     fn sized<'a>(out: &'a str, size: &[&'a str]) -> Vec<&'a str> {
         [&["figure1", "--out", out], size].concat()
     }
-    for size in [&["--width", "449", "--height", "300"][..], &["--width", "450", "--height", "299"], &["--dpi", "601"]]
+    for size in [&["--width", "899", "--height", "600"][..], &["--width", "900", "--height", "599"], &["--dpi", "701"]]
     {
         let (code, text) = failure(folder.path(), &sized(out, size));
         assert!(code == 2 && text.contains("expected at least 3 x 2 inches"), "{text}");
         assert!(!path.exists(), "{size:?} was written");
     }
     let (_, text) = failure(folder.path(), &sized(out, &["--width", "300"]));
-    assert!(text.contains("found 300 x 1100 pixels at 150 dots per inch, which is 2.00 x 7.33 inches"), "{text}");
-    eigenscope(folder.path()).args(sized(out, &["--width", "450", "--height", "300"])).assert().success();
+    assert!(text.contains("found 300 x 1290 pixels at 300 dots per inch, which is 1.00 x 4.30 inches"), "{text}");
+    eigenscope(folder.path()).args(sized(out, &["--width", "900", "--height", "600"])).assert().success();
 }
 
 #[test]

@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 /// Modules of each layer, lowest first; a module imports from its own layer or a lower one.
 const LAYERS: &[&[&str]] = &[
     &["event", "record", "spec", "config"],
-    &["random", "metric", "stats", "task", "data", "adapter", "model", "analysis", "train", "cpu", "cuda", "job"],
+    &[
+        "random", "metric", "stats", "task", "data", "adapter", "model", "analysis", "train", "cpu", "cuda", "job",
+        "sweep",
+    ],
     &["store"],
     &["engine"],
     &["figure", "view", "chart"],

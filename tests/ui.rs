@@ -14,7 +14,7 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use eigenscope::config::State;
 use eigenscope::event::{Control, DeviceFigures, Evaluation, LayerNorm, Level, RunFacts, RunId, Status};
 use eigenscope::figure::{Map, Scale};
-use eigenscope::record::{AtBest, Bin, LogLine, RunDetail, RunNorms, RunSummary, Series};
+use eigenscope::record::{AtBest, Bin, LogLine, RunDetail, RunNorms, RunSummary, Series, TestScore};
 use eigenscope::spec::RunSpec;
 use eigenscope::ui::{Choices, Colours, Ui};
 use eigenscope::view::{About, AdapterSize, Device, DiskUse, Interest, MemoryNeed, Message, Port, Request, View};
@@ -192,6 +192,7 @@ fn view() -> View {
     View {
         watermark: 9,
         runs: runs.into_iter().map(Arc::new).collect(),
+        tests: Arc::new(vec![test_score()]),
         open: Some(Arc::new(detail)),
         compare: compare.into(),
         figure1: Arc::new(figure1),
@@ -200,6 +201,13 @@ fn view() -> View {
         devices: Arc::new(devices()),
         disk: DiskUse::default(),
     }
+}
+
+/// A score on test rows of the model of the runs.
+fn test_score() -> TestScore {
+    let RunSpec { model, data, .. } = RunSpec::default();
+    let (task, method) = ("sst-2".into(), "symlora".into());
+    TestScore { task, method, model, data, score: 0.951, rows: Some(1_821) }
 }
 
 fn devices() -> Vec<Device> {

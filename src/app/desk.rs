@@ -105,15 +105,21 @@ impl Desk {
 
     /// Checks every spec before any is queued.
     fn launch(&self, specs: &[RunSpec]) -> anyhow::Result<String> {
+        let known = if specs.iter().any(|s| !s.init_adapter.is_empty()) {
+            crate::store::Reader::open(self.store.dir())?.list()?
+        } else {
+            Vec::new()
+        };
+        let specs: Vec<RunSpec> = specs.iter().map(|s| job::started(s, &known)).collect::<Result<_, _>>()?;
         for (i, spec) in specs.iter().enumerate() {
-            let checked = job::check(spec);
+            let checked = job::check(spec, self.store.dir());
             if specs.len() > 1 {
                 checked.with_context(|| format!("run {} of {} ({})", i + 1, specs.len(), spec.display_name()))?;
             } else {
                 checked?;
             }
         }
-        let ids = self.store.create(specs)?;
+        let ids = self.store.create(&specs)?;
         self.engine.wake();
         Ok(match &ids[..] {
             [only] => format!("{only} is queued"),

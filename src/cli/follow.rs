@@ -13,19 +13,36 @@ use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const TICK: Duration = Duration::from_millis(100);
+/// How often runs are looked for whose process, another one, has died.
+const DEAD: Duration = Duration::from_secs(5);
+
+/// How work ended.
+pub enum End {
+    /// Every run has ended; how, in the order of the runs.
+    All(Vec<RunSummary>),
+    /// Asked to end: what ran is saved, these runs go on where they stopped.
+    Stopped(Vec<RunId>),
+    /// What is left waits for a device that is lost.
+    Lost,
+}
+
+/// Given how the runs stand whenever one has ended: more runs to train.
+pub type More<'a> = &'a mut dyn FnMut(&[RunSummary]) -> anyhow::Result<Vec<RunId>>;
 
 /// Checks and queues `specs`, trains them to their end, telling `events` where asked; with `--json` prints them as `runs list`
 /// does.
 pub fn train(globals: &Globals, specs: &[RunSpec], events: bool) -> anyhow::Result<u8> {
-    for spec in specs {
-        job::check(spec)?;
-    }
     let store = Store::open(&globals.runs)?;
-    let ids = store.handle().create(specs)?;
-    work_and_tell(globals, &store, &ids, events)
+    let known = if specs.iter().any(|s| !s.init_adapter.is_empty()) { store.reader()?.list()? } else { Vec::new() };
+    let specs: Vec<RunSpec> = specs.iter().map(|s| job::started(s, &known)).collect::<Result<_, _>>()?;
+    for spec in &specs {
+        job::check(spec, store.handle().dir())?;
+    }
+    let ids = store.handle().create(&specs)?;
+    work_and_tell(globals, &store, ids, events)
 }
 
 /// Queues the stopped, interrupted or failed `runs` again, all or none, and trains them to their end from their checkpoints.
@@ -36,13 +53,14 @@ pub fn resume(globals: &Globals, store: &Store, runs: &[RunSummary]) -> anyhow::
             let expected = "only stopped, interrupted and failed runs go on".into();
             return Err(StoreError::State { id, status, expected }.into());
         }
-        job::check(&run.spec).with_context(|| format!("run {} ({})", run.id, run.name))?;
+        let checked = job::check(&run.spec, store.handle().dir());
+        checked.with_context(|| format!("run {} ({})", run.id, run.name))?;
     }
     let ids: Vec<RunId> = runs.iter().map(|r| r.id.clone()).collect();
     for id in &ids {
         store.handle().requeue(id)?;
     }
-    work_and_tell(globals, store, &ids, false)
+    work_and_tell(globals, store, ids, false)
 }
 
 /// Whether a run is queued for a device that is not lost.
@@ -51,14 +69,31 @@ fn waits(run: &RunSummary, lost: &[&str]) -> bool {
 }
 
 /// Trains the queued runs `ids`; with `--json` prints how they ended.
-fn work_and_tell(globals: &Globals, store: &Store, ids: &[RunId], events: bool) -> anyhow::Result<u8> {
-    let code = work(globals, store, ids, events.then(Events::default))?;
+fn work_and_tell(globals: &Globals, store: &Store, ids: Vec<RunId>, events: bool) -> anyhow::Result<u8> {
+    let end = work(globals, store, ids.clone(), events.then(Events::default), &mut |_| Ok(Vec::new()))?;
     if globals.json {
         let reader = store.reader()?;
         let ended: Vec<_> = ids.iter().filter_map(|id| reader.summary(id).ok().flatten()).collect();
         print_json(&ended.iter().map(runs::Row::of).collect::<Vec<_>>())?;
     }
-    Ok(code)
+    Ok(told(end, store))
+}
+
+/// The exit code of work that ended so, with a hint where something can go on.
+fn told(end: End, store: &Store) -> u8 {
+    match end {
+        End::All(runs) if runs.iter().all(|r| r.status == Status::Done) => code::OK,
+        End::All(_) | End::Lost => code::FAILED,
+        End::Stopped(runs) => {
+            let ids: Vec<&str> = runs.iter().map(RunId::as_str).collect();
+            let how = match ids.is_empty() {
+                true => String::new(),
+                false => format!("; `eigenscope runs resume {}` goes on, or r in the terminal program", ids.join(" ")),
+            };
+            eprintln!("saved in {}{how}", store.handle().dir().display());
+            code::STOPPED
+        }
+    }
 }
 
 /// Trains what is queued in the runs folder with plain progress, for when there is no terminal.
@@ -74,62 +109,88 @@ pub fn work_queue(globals: &Globals) -> anyhow::Result<u8> {
         return Ok(code::OK);
     }
     eprintln!("this is no terminal: training {} queued run(s)", queued.len());
-    work(globals, &store, &queued, None)
+    let end = work(globals, &store, queued, None, &mut |_| Ok(Vec::new()))?;
+    Ok(told(end, &store))
 }
 
-/// Trains the queued runs `ids` of `store` in this process. SIGINT and SIGTERM stop and save.
-fn work(globals: &Globals, store: &Store, ids: &[RunId], mut events: Option<Events>) -> anyhow::Result<u8> {
+/// Trains the queued runs `ids` of `store` in this process, and what `more` adds to them. SIGINT and SIGTERM stop and save.
+pub fn work(
+    globals: &Globals,
+    store: &Store,
+    mut ids: Vec<RunId>,
+    mut events: Option<Events>,
+    more: More,
+) -> anyhow::Result<End> {
     let asked_to_end = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
         signal_hook::flag::register(signal, asked_to_end.clone()).context("cannot listen for signals")?;
     }
     crate::config::start_log(store.handle().dir()).context("cannot write a log in the runs folder")?;
-    let mut engine = Engine::start_only(store.handle(), &job::workers(globals.runs_per_gpu), job::execute, ids)
+    let mut engine = Engine::start_only(store.handle(), &job::workers(globals.runs_per_gpu), job::execute, &ids)
         .context("cannot start the worker threads")?;
-    let mut reader = store.reader()?;
+    let reader = store.reader()?;
     let mut progress = Progress::default();
+    let (mut ended, mut over) = (HashMap::new(), 0);
+    let mut buried = Instant::now();
     loop {
-        let summaries = summaries(&mut reader, ids)?;
+        let summaries = summaries(&reader, &ids, &mut ended)?;
         summaries.iter().for_each(|s| progress.show(s));
         if let Some(events) = &mut events {
             summaries.iter().try_for_each(|s| events.show(s, &reader))?;
         }
-        if summaries.iter().all(|s| !s.status.is_live() && s.status != Status::Queued) {
-            let failed = summaries.iter().any(|s| s.status != Status::Done);
-            return Ok(if failed { code::FAILED } else { code::OK });
+        if ended.len() > over {
+            over = ended.len();
+            let fresh = more(&summaries)?;
+            if !fresh.is_empty() {
+                engine.admit(&fresh);
+                ids.extend(fresh);
+                continue;
+            }
+        }
+        if ended.len() >= summaries.len() {
+            return Ok(End::All(summaries));
         }
         let lost = engine.lost();
         if summaries.iter().all(|s| !s.status.is_live() && !waits(s, &lost)) {
             eprintln!("{} is lost: what is queued for it needs another program", lost.join(", "));
-            return Ok(code::FAILED);
+            return Ok(End::Lost);
+        }
+        if buried.elapsed() >= DEAD {
+            buried = Instant::now();
+            store.handle().look_for_dead();
         }
         if asked_to_end.load(Ordering::SeqCst) {
             eprintln!("stopping: saving what is running");
             engine.close();
-            let ended = self::summaries(&mut reader, ids)?;
+            let last = self::summaries(&reader, &ids, &mut ended)?;
             if let Some(events) = &mut events {
-                ended.iter().try_for_each(|s| events.show(s, &reader))?;
+                last.iter().try_for_each(|s| events.show(s, &reader))?;
             }
-            let stopped = ended.into_iter().filter(|s| s.status == Status::Stopped);
-            let stopped: Vec<String> = stopped.map(|s| s.id.to_string()).collect();
-            let how = match stopped.is_empty() {
-                true => String::new(),
-                false => {
-                    format!("; `eigenscope runs resume {}` goes on, or r in the terminal program", stopped.join(" "))
-                }
-            };
-            eprintln!("saved in {}{how}", store.handle().dir().display());
-            return Ok(code::STOPPED);
+            let stopped = last.into_iter().filter(|s| s.status == Status::Stopped);
+            return Ok(End::Stopped(stopped.map(|s| s.id).collect()));
         }
         std::thread::sleep(TICK);
     }
 }
 
-fn summaries(reader: &mut Reader, ids: &[RunId]) -> anyhow::Result<Vec<RunSummary>> {
-    ids.iter()
-        .filter_map(|id| reader.summary(id).transpose())
-        .collect::<Result<_, _>>()
-        .context("cannot read the store")
+/// How the runs stand, those that were deleted left out; what has `ended` is not asked for again.
+fn summaries(
+    reader: &Reader,
+    ids: &[RunId],
+    ended: &mut HashMap<RunId, RunSummary>,
+) -> anyhow::Result<Vec<RunSummary>> {
+    let mut all = Vec::with_capacity(ids.len());
+    for id in ids {
+        if let Some(run) = ended.get(id) {
+            all.push(run.clone());
+        } else if let Some(run) = reader.summary(id).context("cannot read the store")? {
+            if !run.status.is_live() && run.status != Status::Queued {
+                ended.insert(id.clone(), run.clone());
+            }
+            all.push(run);
+        }
+    }
+    Ok(all)
 }
 
 /// A bar for the run at work on a terminal; a line for each epoch elsewhere.

@@ -1,6 +1,6 @@
 //! One worker thread: takes the oldest queued run of its device, trains it, says how it ended, takes the next.
 
-use super::{Active, Execute, Signals};
+use super::{Active, Execute, Only, Signals};
 use crate::event::{Level, RunEvent, RunId, Status};
 use crate::job::Job;
 use crate::store::{Claim, StoreHandle};
@@ -21,7 +21,7 @@ pub(super) struct Worker {
     pub device: String,
     pub execute: Execute,
     /// The runs to take; none: any.
-    pub only: Option<Vec<RunId>>,
+    pub only: Only,
     pub store: StoreHandle,
     pub active: Active,
     pub closing: Arc<AtomicBool>,
@@ -47,7 +47,8 @@ impl Sink for StoreSink<'_> {
 impl Worker {
     pub fn run(self) {
         while !self.closing.load(Ordering::SeqCst) {
-            match self.store.claim(&self.device, self.only.as_deref()) {
+            let only = self.only.as_ref().map(|ids| ids.lock().unwrap_or_else(PoisonError::into_inner).clone());
+            match self.store.claim(&self.device, only.as_deref()) {
                 Ok(Some(claim)) => {
                     if self.train(&claim) {
                         continue;

@@ -183,7 +183,7 @@ fn model(spec: &RunSpec, shape: Option<&str>) -> Result<Checkpoint, JobError> {
     match shape.and_then(shape::random) {
         Some(model) => Ok(model?),
         None => {
-            check(spec)?;
+            check(spec, std::path::Path::new(""))?;
             Ok(ModelSource::resolve(&spec.model)?.load()?)
         }
     }

@@ -122,6 +122,7 @@ pub static FIELDS: &[Field] = &[
     text!(device, Kind::Text, "device that trains: cpu, or cuda:0 and so on"),
     text!(precision, Kind::Choice(&PRECISIONS), "what a GPU multiplies in; the CPU takes f32"),
     integer!(threads, 0, 4_096, "threads of the mathematics; 0: all cores"),
+    text!(init_adapter, Kind::Text, "adapter to start from: a file, a run's id, best:TASK; empty: anew"),
     text!(name, Kind::Text, "name of the run; empty: task-method-seed"),
 ];
 

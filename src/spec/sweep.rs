@@ -12,6 +12,17 @@ impl SweepSpec {
     /// Most runs that one sweep may make.
     pub const MAX_RUNS: usize = 10_000;
 
+    /// The values of a field, where it is named.
+    pub fn get(&self, name: &str) -> Option<&[String]> {
+        self.values.iter().find(|(n, _)| *n == name).map(|(_, values)| values.as_slice())
+    }
+
+    /// Takes a field's values away.
+    pub fn take(&mut self, name: &str) -> Option<Vec<String>> {
+        let at = self.values.iter().position(|(n, _)| *n == name)?;
+        Some(self.values.remove(at).1)
+    }
+
     /// Replaces a field's values.
     pub fn set(&mut self, name: &str, values: Vec<String>) -> Result<(), SpecError> {
         let field = Field::find(name).ok_or_else(|| {
@@ -31,8 +42,13 @@ impl SweepSpec {
         let table: toml::Table = text
             .parse()
             .map_err(|e: toml::de::Error| SpecError::new("spec", e.to_string().trim(), "a TOML table of fields"))?;
+        Self::from_table(&table)
+    }
+
+    /// The same from a table that was read.
+    pub fn from_table(table: &toml::Table) -> Result<Self, SpecError> {
         let mut sweep = Self::default();
-        for (name, value) in &table {
+        for (name, value) in table {
             let values = match value {
                 toml::Value::Array(items) if name == "targets" && items.iter().all(|i| i.is_str()) => {
                     vec![items.iter().filter_map(|i| i.as_str()).collect::<Vec<_>>().join("+")]
@@ -69,7 +85,12 @@ impl SweepSpec {
 
     /// All combinations as validated specs, the last named field varying fastest.
     pub fn runs(&self) -> Result<Vec<RunSpec>, SpecError> {
-        let mut specs = vec![RunSpec::default()];
+        self.runs_from(&RunSpec::default())
+    }
+
+    /// The same with `base` for the fields that are not named.
+    pub fn runs_from(&self, base: &RunSpec) -> Result<Vec<RunSpec>, SpecError> {
+        let mut specs = vec![base.clone()];
         for (name, values) in &self.values {
             if specs.len().saturating_mul(values.len()) > Self::MAX_RUNS {
                 return Err(SpecError::new(name, "too many combinations", format!("at most {} runs", Self::MAX_RUNS)));

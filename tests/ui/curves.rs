@@ -263,7 +263,7 @@ fn settings_show_what_differs_or_all() {
     let port = fake(view());
     let marked = ["space", "j", "j", "space", "c", "tab", "tab"];
     let some = shown(&port, &marked, 80, 24);
-    assert!(some.contains("22 of 24 fields equal · only what differs, t all"), "{some}");
+    assert!(some.contains("23 of 25 fields equal · only what differs, t all"), "{some}");
     assert!(some.contains("method         symlora  lora") && !some.contains("batch_size"), "{some}");
     let all = shown(&port, &[&marked[..], &["t"]].concat(), 80, 48);
     assert!(all.contains("batch_size") && all.contains("all, t only what differs"), "{all}");
