@@ -1,8 +1,10 @@
 //! What the layer heatmaps show: norms and spectra of adapted matrices, from plain f64 slices. Knows no device and no file.
 
 mod svd;
+mod truncate;
 
 pub use svd::singular_values;
+pub use truncate::{Replaced, symmetry, truncated};
 
 use crate::adapter::{Factor, Form};
 use thiserror::Error;
@@ -41,6 +43,10 @@ impl Matrix {
         Self { rows: self.rows, columns: self.columns + other.columns, values }
     }
 
+    fn times(&self, other: &Self) -> Self {
+        self.times_diagonal_times_transposed(None, &other.transposed())
+    }
+
     /// A diag(d) B^T.
     fn times_diagonal_times_transposed(&self, d: Option<&[f64]>, other: &Self) -> Self {
         let scale = |k: usize| d.map_or(1.0, |d| d[k]);
@@ -62,6 +68,10 @@ pub enum AnalysisError {
     Shape { shape: Vec<usize>, values: usize },
     #[error("factors {u:?}, {v:?} and a diagonal of {d:?} do not fit")]
     Ranks { u: (usize, usize), v: (usize, usize), d: Option<usize> },
+    #[error("{0} is on both sides of the update, without a trained diagonal whose entries could be cut")]
+    Uncut(String),
+    #[error("{rows} x {columns} is not square: only a square matrix can be symmetric")]
+    NotSquare { rows: usize, columns: usize },
 }
 
 /// What an adapter does to one matrix.

@@ -1,5 +1,6 @@
 //! Builds store, engine and screens and joins them; the only place that knows all.
 
+mod analyst;
 mod desk;
 mod devices;
 mod forecast;

@@ -1,5 +1,6 @@
 //! Charts: from what is remembered of runs to neutral figures. Knows neither terminal nor picture nor database.
 
+mod ablation;
 mod curve;
 mod figure1;
 mod lambda;
@@ -9,6 +10,7 @@ mod rate;
 mod ruler;
 mod score;
 pub mod spectrum;
+mod symmetry;
 pub mod table1;
 
 pub use ruler::{Ruler, whole};
@@ -119,6 +121,9 @@ pub static ALL: &[&dyn Chart] = &[
     &rate::Rate,
     &layers::Layers,
     &spectrum::Spectrum,
+    &ablation::Deletion,
+    &ablation::Rank,
+    &symmetry::SymmetryChart,
     &figure1::Figure1,
     &lambda::Lambda,
 ];
@@ -146,13 +151,17 @@ fn runs_of<'a>(subject: &Subject<'a>, chart: &'static str) -> Result<Vec<&'a Run
 
 /// Layers, ascending, and targets, in their order, of recorded norms.
 fn matrices(norms: &[LayerNorm]) -> (Vec<u32>, Vec<&str>) {
-    let mut layers: Vec<u32> = norms.iter().map(|n| n.layer).collect();
+    places(norms.iter().map(|n| (n.layer, n.target.as_str())))
+}
+
+fn places<'a>(of: impl Iterator<Item = (u32, &'a str)> + Clone) -> (Vec<u32>, Vec<&'a str>) {
+    let mut layers: Vec<u32> = of.clone().map(|(layer, _)| layer).collect();
     layers.sort_unstable();
     layers.dedup();
     let mut targets: Vec<&str> = Vec::new();
-    for n in norms {
-        if !targets.contains(&n.target.as_str()) {
-            targets.push(&n.target);
+    for (_, target) in of {
+        if !targets.contains(&target) {
+            targets.push(target);
         }
     }
     (layers, targets)

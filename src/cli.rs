@@ -7,7 +7,9 @@ macro_rules! outln {
     };
 }
 
+mod analyse;
 mod bench;
+mod classify;
 mod completions;
 mod config;
 mod demo;
@@ -18,14 +20,17 @@ mod figure1;
 mod follow;
 mod inspect;
 mod label;
+mod merge;
 mod results;
 mod runs;
+mod saved;
 mod size;
 mod sweep;
 mod table1;
 mod train;
 
 pub use follow::work_queue;
+use saved::saved_of;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use std::ffi::OsString;
@@ -59,6 +64,9 @@ pub static ALL: &[&dyn Subcommand] = &[
     &runs::Runs,
     &eval::Eval,
     &inspect::Inspect,
+    &analyse::Analyse,
+    &merge::Merge,
+    &classify::Classify,
     &figure1::Figure1,
     &table1::PrintTable1,
     &bench::Bench,

@@ -1,14 +1,22 @@
 //! From a spec to something that can be trained, evaluated, inspected or timed. Knows files and models, not threads.
 
+mod analyse;
+mod classify;
 mod device;
 mod inspect;
 mod memory;
+mod merge;
+mod saved;
 mod start;
 mod timing;
 
+pub use analyse::{AnalyseError, Effort, analyse, symmetry};
+pub use classify::{Classifier, Prediction};
 pub use device::{backend, devices, workers};
 pub use inspect::{InspectError, Inspection, inspect};
 pub use memory::predict_memory;
+pub use merge::{MergeError, merge};
+pub use saved::Saved;
 pub use start::started;
 pub use timing::{RowsTiming, Timing, time_rows, time_steps};
 
@@ -21,7 +29,7 @@ use crate::spec::RunSpec;
 use crate::task::{self, Task};
 use crate::train::checkpoint::{self, CheckpointError, Position};
 use crate::train::fit::{Fit, Sink, step_counts};
-use crate::train::{Backend, BackendError, Outcome, Parameter, Part, Signal, TrainError, evaluate};
+use crate::train::{Backend, BackendError, Outcome, Parameter, Part, Signal, TrainError};
 use std::path::Path;
 
 /// Why a job cannot start or failed.
@@ -45,6 +53,10 @@ pub enum JobError {
     Threads(String),
     #[error(transparent)]
     Inspect(#[from] InspectError),
+    #[error(transparent)]
+    Analyse(#[from] AnalyseError),
+    #[error(transparent)]
+    Merge(#[from] MergeError),
     #[error(transparent)]
     Train(#[from] TrainError),
 }
@@ -97,7 +109,7 @@ impl JobError {
             Self::Model(_) | Self::Tokenizer { .. } => Some("model"),
             Self::TooLong { .. } => Some("max_length"),
             Self::Threads(_) => Some("threads"),
-            Self::Inspect(_) | Self::Train(_) => None,
+            Self::Inspect(_) | Self::Analyse(_) | Self::Merge(_) | Self::Train(_) => None,
         }
     }
 }
@@ -181,12 +193,16 @@ pub fn execute(
     signal: &(dyn Fn() -> Signal + Sync),
     sink: &mut (dyn Sink + Send),
 ) -> Result<Outcome, JobError> {
-    let threads = rayon::ThreadPoolBuilder::new()
-        .num_threads(job.spec.threads)
+    threads(job.spec.threads)?.install(|| train(job, signal, sink))
+}
+
+/// So many threads for mathematics, 0: as many as there are cores.
+pub fn threads(count: usize) -> Result<rayon::ThreadPool, JobError> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(count)
         .thread_name(|i| format!("math-{i}"))
         .build()
-        .map_err(|e| JobError::Threads(e.to_string()))?;
-    threads.install(|| train(job, signal, sink))
+        .map_err(|e| JobError::Threads(e.to_string()))
 }
 
 fn train(job: &Job, signal: &dyn Fn() -> Signal, sink: &mut dyn Sink) -> Result<Outcome, JobError> {
@@ -280,61 +296,4 @@ fn facts(
         .map(|(k, v)| (k.to_string(), v))
         .into(),
     }
-}
-
-/// Scores an adapter file on a TSV file. `model` and `task` default to what the adapter's metadata names; `progress` hears
-/// how many rows of all are done.
-pub fn evaluate_file(
-    model: Option<&str>,
-    adapter: &Path,
-    task: Option<&str>,
-    file: &Path,
-    progress: &mut dyn FnMut(usize, usize),
-) -> Result<evaluate::Scores, JobError> {
-    let (metadata, tensors) = checkpoint::read(adapter)?;
-    let spec = spec_of(adapter, &metadata, model, task)?;
-    let task = task::find(&spec.task)?;
-    let model = ModelSource::resolve(&spec.model)?.load()?;
-    let tokenizer = tokenizer(&spec, &model.tokenizer)?;
-    let rows = Dataset::new(task, &tokenizer, &data::load_file(task, file)?)?;
-    let mut backend = backend(&spec, &model, task)?;
-    let mut state = backend.state()?;
-    for value in &mut state.values {
-        let content = |what: String| checkpoint::CheckpointError::Content { path: adapter.into(), what };
-        let found = tensors.get(&value.name).ok_or_else(|| content(format!("no tensor {}", value.name)))?;
-        if found.shape != value.shape {
-            let what = format!("{}: found shape {:?}, expected {:?}", value.name, found.shape, value.shape);
-            return Err(content(what).into());
-        }
-        value.values = found.values.clone();
-    }
-    backend.restore(&state)?;
-    Ok(evaluate::evaluate(&mut *backend, task, &rows, model.config.pad_token_id, progress)?)
-}
-
-/// The spec that an adapter's metadata describes.
-fn spec_of(
-    path: &Path,
-    metadata: &std::collections::HashMap<String, String>,
-    model: Option<&str>,
-    task: Option<&str>,
-) -> Result<RunSpec, JobError> {
-    let mut spec = RunSpec::default();
-    let given = [("model", "base_model", model), ("task", "task", task)];
-    let fields =
-        [("method", "method"), ("rank", "r"), ("alpha", "alpha"), ("targets", "targets"), ("max_length", "max_length")];
-    let named =
-        given.map(|(field, key, flag)| (field, flag.map(str::to_string).or_else(|| metadata.get(key).cloned())));
-    let read = fields.map(|(field, key)| (field, metadata.get(key).map(|v| v.replace(',', "+"))));
-    for (name, value) in named.into_iter().chain(read) {
-        match (crate::spec::Field::find(name), value) {
-            (Some(field), Some(value)) => field.set(&mut spec, &value)?,
-            (_, None) if name != "max_length" => {
-                let what = format!("its metadata does not name its {name}");
-                return Err(checkpoint::CheckpointError::Content { path: path.into(), what }.into());
-            }
-            _ => {}
-        }
-    }
-    Ok(spec)
 }

@@ -84,12 +84,17 @@ impl ModelSource {
 
     /// Reads and checks `config.json` alone.
     pub fn config(&self) -> Result<Config, ModelError> {
-        Config::parse(&String::from_utf8_lossy(&self.read(0)?)).map_err(|e| self.named(e))
+        Config::parse(&self.config_text()?).map_err(|e| self.named(e))
     }
 
     /// Reads `tokenizer.json` alone.
     pub fn tokenizer(&self) -> Result<Cow<'static, [u8]>, ModelError> {
         self.read(2)
+    }
+
+    /// The text of `config.json`.
+    pub fn config_text(&self) -> Result<String, ModelError> {
+        Ok(String::from_utf8_lossy(&self.read(0)?).into_owned())
     }
 
     /// The bytes of one of [`FILES`], by its place there.

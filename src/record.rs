@@ -1,7 +1,9 @@
 //! What is remembered of runs, as readers hand it out. Pure data: knows neither the database nor the screens.
 
+mod analysis;
 mod label;
 
+pub use analysis::{Ablated, Analysis, AnalysisKind, Curve, Curves, Symmetry};
 pub use label::{Label, LabelError, split_tags};
 
 use crate::event::{DeviceFigures, Evaluation, LayerNorm, Level, RunFacts, RunId, Status};
@@ -141,6 +143,7 @@ pub struct RunDetail {
     /// The newest lines, oldest first.
     pub log: Vec<LogLine>,
     pub artifacts: Vec<Artifact>,
+    pub analyses: Vec<Analysis>,
     /// What the device was doing at the last record, and the most memory that was in use at any.
     pub device: Option<DeviceFigures>,
     pub peak_memory: Option<u64>,

@@ -1,6 +1,7 @@
 //! The memory of runs: one SQLite database in the runs folder, one writer thread, any number of readers. Knows neither
 //! training nor screens.
 
+mod analyses;
 mod norms;
 mod pyramid;
 mod queue;
@@ -14,7 +15,7 @@ pub use queue::Claim;
 pub use read::Reader;
 
 use crate::event::{Control, RunEvent, RunId};
-use crate::record::{Label, LabelError, TestScore};
+use crate::record::{Analysis, Label, LabelError, TestScore};
 use crate::spec::RunSpec;
 use crossbeam::channel::{Sender, bounded};
 use std::path::{Path, PathBuf};
@@ -216,6 +217,12 @@ impl StoreHandle {
     /// Takes that score away; whether there was one.
     pub fn remove_test_score(&self, of: TestScore) -> Result<bool, StoreError> {
         self.call(move |c| test_scores::remove(c, &of))
+    }
+
+    /// Keeps what an analysis of a run found, in place of an older one of its kind.
+    pub fn keep_analysis(&self, id: &RunId, analysis: Analysis) -> Result<(), StoreError> {
+        let id = id.clone();
+        self.call(move |c| analyses::keep(c, &id, &analysis))
     }
 
     /// Removes a run that nobody trains: its records and its folder. Gives the bytes of the folder's files.

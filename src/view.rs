@@ -4,7 +4,7 @@ pub mod compare;
 
 use crate::config::State;
 use crate::event::{Control, DeviceFigures, RunId};
-use crate::record::{Label, RunDetail, RunNorms, RunSummary, TestScore};
+use crate::record::{AnalysisKind, Label, RunDetail, RunNorms, RunSummary, TestScore};
 use crate::spec::RunSpec;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -213,6 +213,8 @@ pub enum Request {
     Delete(Vec<RunId>),
     /// Change what is said of runs, of all or none.
     Label(Vec<RunId>, Label),
+    /// Take a run's adapter apart; what is found is kept with the run.
+    Analyse(RunId, AnalysisKind),
     /// Remember how the screens were left; answered only where that fails.
     Remember(State),
     /// Write what is shown to a file in the exports folder.

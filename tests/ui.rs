@@ -14,7 +14,10 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use eigenscope::config::State;
 use eigenscope::event::{Control, DeviceFigures, Evaluation, LayerNorm, Level, RunFacts, RunId, Status};
 use eigenscope::figure::{Map, Scale};
-use eigenscope::record::{AtBest, Bin, LogLine, RunDetail, RunNorms, RunSummary, Series, TestScore};
+use eigenscope::record::{
+    Ablated, Analysis, AtBest, Bin, Curve, Curves, LogLine, RunDetail, RunNorms, RunSummary, Series, Symmetry,
+    TestScore,
+};
 use eigenscope::spec::RunSpec;
 use eigenscope::ui::{Choices, Colours, Ui};
 use eigenscope::view::{About, AdapterSize, Device, DiskUse, Interest, MemoryNeed, Message, Port, Request, View};
@@ -27,6 +30,33 @@ use std::sync::Arc;
 
 #[path = "ui/everywhere.rs"]
 mod everywhere;
+
+/// One of each kind, of six layers with two matrices each.
+fn analyses() -> Vec<Analysis> {
+    let point = |count: u64, score: f64, what: String| Ablated {
+        count,
+        what,
+        saved_bytes: 65_536 * count,
+        score: Some(score),
+        loss: Some(0.6),
+    };
+    let curve = |order: &str, slope: f64| Curve {
+        order: order.into(),
+        points: (0..=12).map(|c| point(c, 0.8 - slope * c as f64, format!("layer {c} query"))).collect(),
+    };
+    let curves = |curves: Vec<Curve>| Curves { metric: "accuracy".into(), rows: 250, curves };
+    let matrix = |i: u32| Symmetry {
+        layer: i / 2,
+        target: ["query", "value"][i as usize % 2].into(),
+        symmetric: 1.0 + 0.1 * f64::from(i),
+        antisymmetric: 0.5,
+    };
+    vec![
+        Analysis::Deletion(curves(vec![curve("|λ|", 0.01), curve("‖λW₀‖", 0.015), curve("random 1", 0.025)])),
+        Analysis::Rank(curves(vec![curve("all layers", -0.01), curve("layer 1", -0.002)])),
+        Analysis::Symmetry { matrices: (0..12).map(matrix).collect() },
+    ]
+}
 
 /// A program that shows one view and remembers what it was asked.
 struct Fake {
@@ -151,6 +181,7 @@ fn view() -> View {
         norms: norms(6),
         log: vec![LogLine { time: 1.7e9, level: Level::Info, text: "symlora on SST-2".into() }],
         artifacts: Vec::new(),
+        analyses: analyses(),
         device: Some(DeviceFigures {
             utilisation: Some(0.71),
             memory: 3 << 29,
@@ -307,6 +338,8 @@ const SCREENS: &[(&str, &[&str])] = &[
     ("table1", &["5", "j", "j"]),
     ("launch", &["6"]),
     ("spectra", &["7", "j", "l"]),
+    ("deletion", &["7", "tab"]),
+    ("symmetry", &["7", "backtab", "j"]),
     ("queue", &["0"]),
     ("palette", &[":", "s", "t", "o", "p"]),
     ("help", &["?"]),

@@ -1,5 +1,6 @@
 //! Carries out what the screens ask, away from their thread, and answers with one line.
 
+use super::analyst::Analyst;
 use crate::engine::Engine;
 use crate::event::{Control, RunId};
 use crate::export;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 pub(super) struct Desk {
     pub store: StoreHandle,
     pub engine: Arc<Engine>,
+    pub analyst: Analyst,
     pub exports: PathBuf,
     /// Where it is remembered how the screens were left, if anywhere.
     pub state: Option<PathBuf>,
@@ -80,6 +82,11 @@ impl Desk {
                     }
                     Label::Archived(false) => told(&ids, "is back in the table", "are back in the table"),
                 }
+            }
+            Request::Analyse(id, kind) => {
+                let text = format!("{id}: {} is under way; training goes on beside it", kind.id());
+                self.analyst.ask(id, kind);
+                text
             }
             Request::Remember(state) => {
                 if let Some(path) = &self.state {

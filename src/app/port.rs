@@ -1,5 +1,6 @@
 //! The screens' window on the program: a reader thread folds what was committed, a desk thread carries out requests.
 
+use super::analyst::Analyst;
 use super::desk::Desk;
 use super::devices::{self, Sampler};
 use super::forecast::{Forecast, Told};
@@ -90,7 +91,10 @@ impl AppPort {
             .context("cannot start the reader thread")?;
 
         let (requests, asked) = unbounded();
-        let desk = Desk { store: store.handle(), engine, exports: runs.join(crate::config::EXPORTS), state };
+        let saying = shared.clone();
+        let analyst = Analyst::start(runs.into(), store.handle(), move |message| lock(&saying.messages).push(message))?;
+        let exports = runs.join(crate::config::EXPORTS);
+        let desk = Desk { store: store.handle(), engine, analyst, exports, state };
         let answering = shared.clone();
         let desk = std::thread::Builder::new()
             .name("desk".into())

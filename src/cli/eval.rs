@@ -1,7 +1,7 @@
 //! `eval`: the score of a saved adapter on a file of rows.
 
 use super::{Answer, Globals, Subcommand, code, print_json};
-use crate::job;
+use crate::job::Saved;
 use clap::{Arg, ArgMatches, Command, value_parser};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -41,7 +41,10 @@ impl Subcommand for Eval {
             bar.set_length(total as u64);
             bar.set_position(done as u64);
         };
-        let scores = job::evaluate_file(text("model"), &path("adapter"), text("task"), &path("data"), &mut progress)?;
+        let saved = Saved::open(&path("adapter"), text("model"), text("task"))?;
+        let model = saved.model()?;
+        let rows = saved.rows(&model, Some(&path("data")), 0)?;
+        let scores = saved.evaluate(&mut *saved.backend(&model)?, &model, &rows, &mut progress)?;
         bar.finish_and_clear();
         let (metric, score) = scores.metrics.first().cloned().unwrap_or_default();
         if globals.json {

@@ -6,7 +6,7 @@ use super::real::Real;
 use half::{bf16, f16};
 use safetensors::{Dtype, SafeTensors};
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
@@ -36,6 +36,8 @@ pub struct Weights {
     identity: String,
     bytes: Cow<'static, [u8]>,
     entries: BTreeMap<String, Entry>,
+    /// Tensors that read as 0.
+    zeroed: BTreeSet<String>,
 }
 
 impl Weights {
@@ -72,7 +74,7 @@ impl Weights {
             })
             .collect();
         let identity = format!("#{}", UNNAMED.fetch_add(1, Ordering::Relaxed));
-        Ok(Self { file, identity, bytes, entries })
+        Ok(Self { file, identity, bytes, entries, zeroed: BTreeSet::new() })
     }
 
     /// The same weights, known to be those of the file `identity`: what is frozen of them is shared with other readings of it.
@@ -83,6 +85,9 @@ impl Weights {
     /// Values of a tensor that is never changed: one copy for all models of this file in the process, while one holds it.
     pub fn frozen(&self, name: &str, expected: &[usize]) -> Result<Arc<Vec<f32>>, ModelError> {
         self.check(name, expected)?;
+        if self.zeroed.contains(name) {
+            return Ok(Arc::new(self.values(name, expected)?));
+        }
         let key = (self.identity.clone(), name.to_string());
         let mut held = FROZEN.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(values) = held.get(&key).and_then(Weak::upgrade) {
@@ -103,6 +108,11 @@ impl Weights {
         self.entries.get(name).map(|e| e.shape.as_slice())
     }
 
+    /// From now on these tensors, and no others, read as 0, as if the file held zeros.
+    pub fn set_zeroed(&mut self, names: impl IntoIterator<Item = String>) {
+        self.zeroed = names.into_iter().collect();
+    }
+
     /// The tensor is there with this shape, in a type that can be read, and ends within the file.
     pub fn check(&self, name: &str, expected: &[usize]) -> Result<(), ModelError> {
         self.bytes_of(name, expected).map(|_| ())
@@ -111,6 +121,9 @@ impl Weights {
     /// Values of a tensor of f16, bf16, f32 or f64, row by row; the first three are exact in f32 too.
     pub fn values<T: Real>(&self, name: &str, expected: &[usize]) -> Result<Vec<T>, ModelError> {
         let (dtype, bytes) = self.bytes_of(name, expected)?;
+        if self.zeroed.contains(name) {
+            return Ok(vec![T::of(0.0); expected.iter().product()]);
+        }
         let pairs = |f: fn([u8; 2]) -> f64| bytes.as_chunks::<2>().0.iter().map(|b| T::of(f(*b))).collect();
         Ok(match dtype {
             Dtype::F16 => pairs(|b| f16::from_le_bytes(b).to_f64()),

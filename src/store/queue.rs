@@ -92,7 +92,7 @@ pub(super) fn claim(
 }
 
 /// Number and status of a run.
-fn find(t: &Transaction, id: &RunId) -> Result<(i64, Status), StoreError> {
+pub(super) fn find(t: &Transaction, id: &RunId) -> Result<(i64, Status), StoreError> {
     let row: Option<(i64, String)> = t
         .prepare_cached("SELECT seq, status FROM runs WHERE id = ?1")?
         .query_row([id.as_str()], |r| Ok((r.get(0)?, r.get(1)?)))

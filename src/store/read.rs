@@ -1,6 +1,6 @@
 //! Readers: a connection each, never in the writer's way. What they give was committed.
 
-use super::{DATABASE, StoreError, pyramid, schema};
+use super::{DATABASE, StoreError, analyses, pyramid, schema};
 use crate::event::{DeviceFigures, Evaluation, LayerNorm, Level, Point, RunFacts, RunId, Status};
 use crate::record::{Artifact, Bin, LogLine, RunDetail, RunSummary, Series};
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -107,6 +107,7 @@ impl Reader {
             norms_step,
             log: log(&c, run, log_lines)?,
             artifacts: artifacts(&c, run)?,
+            analyses: analyses::of(&c, run)?,
             device,
             peak_memory,
         }))
@@ -133,6 +134,7 @@ impl Reader {
             norms: Vec::new(),
             log: Vec::new(),
             artifacts: Vec::new(),
+            analyses: Vec::new(),
             device: None,
             peak_memory: None,
         }))

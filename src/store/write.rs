@@ -162,6 +162,8 @@ fn start(t: &Transaction, run: i64, facts: &RunFacts) -> Result<(), StoreError> 
         "UPDATE runs SET facts = ?2, started = coalesce(started, ?3), ended = NULL, cause = NULL WHERE seq = ?1",
     )?
     .execute(params![run, json, now()])?;
+    // What trains on is another adapter than the one that was analysed.
+    t.prepare_cached("DELETE FROM analyses WHERE run = ?1")?.execute([run])?;
     Ok(())
 }
 

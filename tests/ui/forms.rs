@@ -3,6 +3,7 @@
 use super::{after, choices, drawn, fake, key, summary, text, view};
 use crossterm::event::Event;
 use eigenscope::event::Status;
+use eigenscope::record::AnalysisKind;
 use eigenscope::ui::{Colours, Ui};
 use eigenscope::view::Request;
 use std::sync::Arc;
@@ -93,4 +94,19 @@ fn the_launch_form_edits_at_a_cursor_and_saves_toml() {
     assert_eq!(file_stem, "sst-2-symlora");
     let read = eigenscope::spec::SweepSpec::from_toml(text).expect("readable").runs().expect("valid");
     assert_eq!(read.iter().map(|s| s.lr).collect::<Vec<_>>(), [1e-2, 5e-3]);
+}
+
+#[test]
+fn an_analysis_is_asked_for_where_it_is_shown() {
+    let port = fake(view());
+    let asked = |keys: &[&str]| {
+        after(&port, keys, 80, 24);
+        port.asked.take()
+    };
+    assert_eq!(asked(&["7", "enter"]), [], "spectra are recorded, not taken");
+    let run = view().open.expect("a run").summary.id.clone();
+    assert_eq!(asked(&["7", "tab", "enter"]), [Request::Analyse(run.clone(), AnalysisKind::Deletion)]);
+    assert_eq!(asked(&["7", "backtab", "enter"]), [Request::Analyse(run, AnalysisKind::Symmetry)]);
+    let Some(Request::Export { file_stem, .. }) = asked(&["7", "tab", "tab", "e"]).pop() else { panic!("no export") };
+    assert!(file_stem.ends_with("-rank"), "{file_stem}");
 }

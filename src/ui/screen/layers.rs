@@ -1,10 +1,12 @@
-//! The spectra of the open run's layers, with a cursor that reads values; it goes through the recorded steps.
+//! The open run's layers: their spectra, going through the recorded steps, and what an analysis of the adapter found. A cursor
+//! reads values.
 
+use super::panes::{self, Pane};
 use super::records::Records;
 use super::{Effect, Kind, Scene, Screen};
 use crate::chart::{self, ChartOptions, Subject};
-use crate::figure::Figure;
-use crate::record::RunDetail;
+use crate::figure::{Figure, Mark};
+use crate::record::{AnalysisKind, RunDetail};
 use crate::ui::action::Action;
 use crate::ui::plot::{self, Cursor};
 use crate::ui::text::harmless;
@@ -14,20 +16,57 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 
+/// What is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+enum Part {
+    #[default]
+    Spectra,
+    Found(AnalysisKind),
+}
+
+impl Pane for Part {
+    const ALL: &'static [Self] = &[
+        Part::Spectra,
+        Part::Found(AnalysisKind::Deletion),
+        Part::Found(AnalysisKind::Rank),
+        Part::Found(AnalysisKind::Symmetry),
+    ];
+
+    fn title(self) -> &'static str {
+        match self {
+            Part::Spectra => "spectra",
+            Part::Found(kind) => kind.id(),
+        }
+    }
+}
+
+impl Part {
+    fn chart(self) -> &'static str {
+        match self {
+            Part::Spectra => "spectrum",
+            Part::Found(kind) => kind.id(),
+        }
+    }
+}
+
 #[derive(Default)]
 pub struct LayersScreen {
+    part: Part,
     cursor: Cursor,
     records: Records,
 }
 
 impl LayersScreen {
     fn figure(&self, detail: &RunDetail) -> Result<Figure, String> {
-        let chart = chart::find("spectrum").ok_or("no chart")?;
+        let chart = chart::find(self.part.chart()).ok_or("no chart")?;
         chart.figure(&Subject::Run(detail), &ChartOptions::default()).map_err(|e| e.to_string())
     }
 
     fn reading(&self, figure: &Figure) -> String {
         let Some(panel) = figure.panels.get(self.cursor.panel) else { return String::new() };
+        if !panel.marks.iter().any(|m| matches!(m, Mark::Heatmap { .. })) {
+            return String::new();
+        }
         let value = plot::value_at(figure, self.cursor).map_or("none".into(), |v| format!("{v:.6}"));
         let (layer, place) = (panel.y.range.name(self.cursor.row), panel.x.range.name(self.cursor.column));
         format!("layer {layer} · {} · {} {place} = {value}", panel.title, panel.x.label)
@@ -57,7 +96,7 @@ impl Screen for LayersScreen {
     }
 
     fn opened(&mut self) {
-        *self = Self::default();
+        *self = Self { part: self.part, ..Self::default() };
     }
 
     fn act(&mut self, action: Action, scene: &Scene) -> Effect {
@@ -66,6 +105,16 @@ impl Screen for LayersScreen {
         }
         let Some(detail) = open(scene) else { return Effect::None };
         match action {
+            Action::NextPane | Action::PreviousPane => {
+                panes::step(&mut self.part, action);
+                self.cursor = Cursor::default();
+            }
+            Action::Open => {
+                let Part::Found(kind) = self.part else {
+                    return Effect::Say("spectra are recorded while a run trains; tab shows the analyses".into());
+                };
+                return Effect::Ask(Request::Analyse(detail.summary.id.clone(), kind));
+            }
             Action::EarlierStep => self.records.scrub(detail, -1),
             Action::LaterStep => self.records.scrub(detail, 1),
             Action::MuchEarlierStep => self.records.scrub(detail, -10),
@@ -76,7 +125,7 @@ impl Screen for LayersScreen {
                 return value.map_or_else(none, |value| Effect::Copy(value.to_string()));
             }
             Action::Export => {
-                let file_stem = format!("{}-{}-spectrum", detail.summary.id, detail.summary.name);
+                let file_stem = format!("{}-{}-{}", detail.summary.id, detail.summary.name, self.part.chart());
                 return match self.figure(detail) {
                     Ok(figure) => Effect::Ask(Request::Export { file_stem, figure }),
                     Err(text) => Effect::Say(text),
@@ -99,9 +148,15 @@ impl Screen for LayersScreen {
         let Some(detail) = open(scene) else {
             return say(frame, "no run is open: 1 shows the table of runs, 7 there opens the selected one here".into());
         };
+        let [names, area] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
+        panes::draw_names(frame, Some(names), self.part, scene);
         let figure = match self.figure(detail) {
             Ok(figure) => figure,
-            Err(text) => return say(frame, format!("{}: {}", detail.summary.id, text)),
+            Err(text) => {
+                let enter = if self.part == Part::Spectra { "" } else { "\nenter takes them here" };
+                let text = Paragraph::new(format!("{}: {text}{enter}", detail.summary.id));
+                return frame.render_widget(text.style(theme.faint()).wrap(Wrap { trim: true }), area);
+            }
         };
         let caption = harmless(&figure.caption);
         let caption = textwrap::wrap(&caption, usize::from(area.width.max(8)));
