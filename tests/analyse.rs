@@ -150,9 +150,7 @@ fn the_whole_rank_is_the_adapter_and_rank_0_is_none_of_it() {
 #[test]
 fn symlora_is_symmetric_and_what_trains_whole_has_no_adapter() {
     let bench = Bench::new("symlora");
-    let Analysis::Symmetry { matrices } = job::symmetry(&bench.saved, &bench.model).expect("norms") else {
-        panic!("symmetry")
-    };
+    let Analysis::Symmetry { matrices } = job::symmetry(&bench.saved).expect("norms") else { panic!("symmetry") };
     assert_eq!(matrices.len(), 12);
     assert!(matrices.iter().all(|m| m.antisymmetric < 1e-12 * m.symmetric && m.share() == Some(1.0)));
 
@@ -253,7 +251,6 @@ fn the_commands_analyse_a_run_and_its_charts_are_written() {
         let (code, _, err) = run(&format!("runs export r0001 --chart {kind} --out {kind}.svg"), "");
         assert_eq!(code, Some(0), "{err}");
         assert!(folder.path().join(format!("{kind}.svg")).exists());
-        assert_eq!(json("runs show r0001 --json")["analyses"].as_array().map_or(0, Vec::len) > 0, true);
     }
     assert_eq!(json("runs show r0001 --json")["analyses"].as_array().map(Vec::len), Some(3));
     // The file by itself does as well.

@@ -2,7 +2,7 @@
 
 use eigenscope::adapter::ALL;
 use eigenscope::event::{LayerNorm, RunEvent, Status};
-use eigenscope::job::{Job, evaluate_file, execute, inspect};
+use eigenscope::job::{Job, Saved, execute, inspect};
 use eigenscope::spec::RunSpec;
 use eigenscope::train::checkpoint::{self, LAST_ADAPTER};
 use eigenscope::train::fit::Sink;
@@ -111,7 +111,11 @@ fn an_adapters_file_says_all_of_it() {
         let trained = scores(&[record]).pop().expect("a score");
         let file = folder.path().join(LAST_ADAPTER);
         let rows = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/glue-sample/SST-2/dev.tsv");
-        let found = evaluate_file(None, &file, None, &rows, &mut |_, _| ()).expect("scored");
+        let saved = Saved::open(&file, None, None).expect("an adapter");
+        let model = saved.model().expect("a model");
+        let (mut backend, rows) =
+            (saved.backend(&model).expect("put on"), saved.rows(&model, Some(&rows), 0).expect("rows"));
+        let found = saved.evaluate(&mut *backend, &model, &rows, &mut |_, _| ()).expect("scored");
         let expected = f64::from_bits(trained.1);
         assert!((found.loss - expected).abs() < 1e-6, "{id}: loss {} after reading, {expected} before", found.loss);
         assert_eq!(found.metrics, trained.2, "{id}");

@@ -23,7 +23,7 @@ impl Chart for Deletion {
             Analysis::Deletion(curves) => Some(curves.clone()),
             _ => None,
         };
-        let x = "original matrices W₀ set to 0, in this order";
+        let x = "matrices W₀ set to 0";
         draw(subject, self, x, "`eigenscope analyse deletion RUN` takes the scores", curves)
     }
 }
@@ -42,7 +42,7 @@ impl Chart for Rank {
             Analysis::Rank(curves) => Some(curves.clone()),
             _ => None,
         };
-        let x = "largest directions kept in each update";
+        let x = "directions kept";
         draw(subject, self, x, "`eigenscope analyse rank RUN` takes the scores", curves)
     }
 }
@@ -81,7 +81,7 @@ fn draw(
         panels: vec![Panel { title: String::new(), x, y, marks, scale: None }],
         scale: None,
         caption: format!(
-            "{}; {} on {} validation rows, not trained again; all of it is {:.2} MB of f32",
+            "{}; {} on {} validation rows, not trained again; {:.2} MB of f32 in all can be left out",
             caption(&[run]),
             curves.metric,
             curves.rows,

@@ -50,7 +50,7 @@ impl Chart for SymmetryChart {
             panels: vec![
                 panel("‖(ΔW + ΔWᵀ)/2‖", &|m| Some(m.symmetric), None),
                 panel("‖(ΔW − ΔWᵀ)/2‖", &|m| Some(m.antisymmetric), None),
-                panel("share of the symmetric part in ‖ΔW‖²", &|m| m.share(), Some(share)),
+                panel("symmetric share of ‖ΔW‖²", &|m| m.share(), Some(share)),
             ],
             scale: Some(Scale::over(Map::Sequential, "Frobenius norm", norms)),
             caption: caption(&[run]),

@@ -76,10 +76,10 @@ impl Subcommand for Analyse {
         let name = matches.get_one::<String>("adapter").context("no adapter")?;
         let named = saved_of(name, globals, matches.get_one::<String>("model").map(String::as_str), None)?;
         let mut saved = named.saved;
-        let mut model = saved.model()?;
         let analysis = if kind == AnalysisKind::Symmetry {
-            job::symmetry(&saved, &model)?
+            job::symmetry(&saved)?
         } else {
+            let mut model = saved.model()?;
             saved.spec.device = matches.get_one::<String>("device").cloned().unwrap_or_default();
             let most = matches.get_one::<u64>("rows").map_or(0, |n| *n as usize);
             let rows = saved.rows(&model, matches.get_one::<PathBuf>("data").map(PathBuf::as_path), most)?;

@@ -48,7 +48,7 @@ pub fn analyse(
     match kind {
         AnalysisKind::Deletion => deletion(saved, model, rows, effort, progress),
         AnalysisKind::Rank => rank(saved, model, rows, effort, progress),
-        AnalysisKind::Symmetry => symmetry(saved, model),
+        AnalysisKind::Symmetry => symmetry(saved),
     }
 }
 
@@ -141,7 +141,7 @@ fn rank(
     adapter_only(saved, &*backend, "the rank")?;
     let form = form(saved, "the rank")?;
     let whole = saved.trained(&*backend)?;
-    let found = matrices(saved, model, &whole)?;
+    let found = matrices(saved, &whole)?;
     let r = saved.spec.rank;
     let mut layers: Vec<u32> = found.keys().map(|(layer, _)| *layer).collect();
     layers.dedup();
@@ -186,9 +186,7 @@ fn rank(
 }
 
 /// The symmetric and the antisymmetric part of every matrix's update.
-pub fn symmetry(saved: &Saved, model: &Checkpoint) -> Result<Analysis, JobError> {
-    let backend = saved.backend(model)?;
-    adapter_only(saved, &*backend, "symmetry")?;
+pub fn symmetry(saved: &Saved) -> Result<Analysis, JobError> {
     let form = form(saved, "symmetry")?;
     let one = |((layer, target), matrix): (&(u32, &'static str), &Found)| {
         let get = |suffix: &str| matrix.tensors.get(suffix).cloned();
@@ -196,7 +194,7 @@ pub fn symmetry(saved: &Saved, model: &Checkpoint) -> Result<Analysis, JobError>
             analysis::symmetry(&form, saved.spec.scaling(), &get).map_err(|e| failed(saved, e))?;
         Ok(Symmetry { layer: *layer, target: (*target).into(), symmetric, antisymmetric })
     };
-    let found = matrices(saved, model, &saved.trained(&*backend)?)?;
+    let found = matrices(saved, saved.tensors().values())?;
     Ok(Analysis::Symmetry { matrices: found.iter().map(one).collect::<Result<_, JobError>>()? })
 }
 
@@ -207,15 +205,15 @@ struct Found {
 }
 
 /// The tensors of the adapter by layer and target.
-fn matrices(
+fn matrices<'a>(
     saved: &Saved,
-    model: &Checkpoint,
-    tensors: &[NamedTensor],
+    tensors: impl IntoIterator<Item = &'a NamedTensor>,
 ) -> Result<BTreeMap<(u32, &'static str), Found>, JobError> {
     let mut found: BTreeMap<(u32, &'static str), Found> = BTreeMap::new();
     for tensor in tensors {
         let Some((layer, target)) = adapter::layer_and_target(&tensor.name) else { continue };
-        let path = module_path(model.config.family.prefix(), layer as usize, target)?;
+        let family = tensor.name.split_once(".encoder.").map_or("", |(family, _)| family);
+        let path = module_path(family, layer as usize, target)?;
         let Some(suffix) = tensor.name.strip_prefix(&format!("{path}.")) else { continue };
         let matrix = Matrix::new(&tensor.shape, wide(tensor)).map_err(|e| failed(saved, e))?;
         let of = found.entry((layer, target)).or_insert_with(|| Found { path, tensors: HashMap::new() });

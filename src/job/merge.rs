@@ -60,11 +60,13 @@ pub fn merge(saved: &Saved, model: &Checkpoint, folder: &Path) -> Result<u64, Jo
     Ok(files.iter().map(|(_, bytes)| bytes.len() as u64).sum())
 }
 
-/// Shape and values of every tensor by name.
-fn merged(saved: &Saved, model: &Checkpoint) -> Result<BTreeMap<String, (Vec<usize>, Vec<f64>)>, JobError> {
+/// Shape and values by name.
+type Tensors = BTreeMap<String, (Vec<usize>, Vec<f64>)>;
+
+fn merged(saved: &Saved, model: &Checkpoint) -> Result<Tensors, JobError> {
     let (config, weights) = (&model.config, &model.weights);
     let method = adapter::find(&saved.spec.method)?;
-    let mut tensors = BTreeMap::new();
+    let mut tensors = Tensors::new();
     for (name, shape) in config.encoder_shapes() {
         let values = match saved.tensors().get(&name) {
             // What trained whole is in the file itself.

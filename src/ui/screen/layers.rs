@@ -165,12 +165,13 @@ impl Screen for LayersScreen {
             Layout::vertical([Constraint::Length(2), Constraint::Min(0), Constraint::Length(rows)]).areas(area);
         let run = &detail.summary;
         let (at, records) = Records::place(detail);
+        let record = match self.part {
+            Part::Spectra => format!(" · step {} · record {at} of {records}", detail.norms_step),
+            Part::Found(_) => " · the best adapter by validation".into(),
+        };
         let title = Line::from(vec![
             Span::styled(format!("{} {} ", run.id, harmless(&run.name)), theme.title()),
-            Span::raw(format!(
-                "{} r {} · step {} · record {at} of {records}",
-                run.spec.method, run.spec.rank, detail.norms_step
-            )),
+            Span::raw(format!("{} r {}{record}", run.spec.method, run.spec.rank)),
         ]);
         let reading = Line::styled(self.reading(&figure), theme.focused());
         frame.render_widget(Paragraph::new(vec![title, reading]), head);
