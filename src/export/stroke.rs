@@ -56,7 +56,9 @@ mod tests {
             let covered: f64 = coverage(&[(0, 0), (x, y)], width).iter().map(|(_, c)| c).sum();
             // Round ends add a disc.
             let area = f64::from(x).hypot(f64::from(y)) * width + std::f64::consts::PI * width * width / 4.0;
-            prop_assert!((covered - area).abs() < 0.06 * area + 1.5, "covered {covered}, area {area}");
+            // A pixel counts as a disc as wide as it: of a diagonal stroke of width 1 that is 1 + 2 (1 - 1/sqrt 2) for sqrt 2. Lines
+            // rounded to whole pixels are 30% off.
+            prop_assert!((covered - area).abs() < 0.125 * area + 1.5, "covered {covered}, area {area}");
         }
     }
 }
