@@ -25,6 +25,7 @@ mod results;
 mod runs;
 mod saved;
 mod size;
+mod submit;
 mod sweep;
 mod table1;
 mod train;
@@ -67,6 +68,7 @@ pub static ALL: &[&dyn Subcommand] = &[
     &analyse::Analyse,
     &merge::Merge,
     &classify::Classify,
+    &submit::Submit,
     &figure1::Figure1,
     &table1::PrintTable1,
     &bench::Bench,
@@ -168,6 +170,8 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
     for cause in error.chain() {
         let of_input = cause.is::<crate::spec::SpecError>()
             || cause.is::<crate::task::TaskError>()
+            || cause.is::<crate::data::DataError>()
+            || cause.is::<crate::data::submission::SubmissionError>()
             || cause.is::<crate::adapter::AdapterError>()
             || cause.is::<crate::record::LabelError>();
         if of_input || cause.downcast_ref::<crate::job::JobError>().is_some_and(|e| e.is_input()) {

@@ -2,13 +2,14 @@
 
 mod batch;
 mod source;
+pub mod submission;
 mod tokenize;
 mod tsv;
 
 pub use batch::{Batch, Dataset, Labels, by_length};
-pub use source::{Source, Split, load, load_file};
+pub use source::{Source, Split, load, load_file, load_test};
 pub use tokenize::{Encoded, Tokenizer};
-pub use tsv::parse;
+pub use tsv::{parse, parse_test};
 
 use std::path::PathBuf;
 use thiserror::Error;
@@ -32,7 +33,7 @@ pub enum DataError {
     /// `line` counts from 1, the header included.
     #[error("{file}, line {line}: {found}; expected {expected}")]
     Row { file: String, line: u64, found: String, expected: String },
-    #[error("{file}: no rows; expected a header and labelled rows")]
+    #[error("{file}: no rows; expected a header and rows")]
     Empty { file: String },
     #[error("tokenizer.json: {0}")]
     Tokenizer(String),

@@ -35,6 +35,23 @@ impl Layout {
     }
 }
 
+/// A file of test rows, which come without labels, and what predictions on them are called on GLUE's website.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestFile {
+    /// Of the predictions' file, without `.tsv`.
+    pub name: &'static str,
+    /// Under the folder of a GLUE download.
+    pub path: String,
+    /// Column of the rows' numbers, which count from 0.
+    pub id: &'static str,
+    pub text: Column,
+    pub pair: Option<Column>,
+    /// In GLUE's own file.
+    pub rows: usize,
+    /// The website takes a submission without it.
+    pub optional: bool,
+}
+
 /// What a label can be.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum LabelKind {
@@ -59,6 +76,16 @@ pub trait Task: Sync {
     /// Names that its validation file goes by, the preferred first.
     fn validation_files(&self) -> &'static [&'static str] {
         &["dev.tsv"]
+    }
+
+    /// Rows of GLUE's test file.
+    fn test_rows(&self) -> usize;
+
+    /// Its files of test rows: one, with the same columns as the labelled ones.
+    fn test_files(&self) -> Vec<TestFile> {
+        let Layout { text, pair, .. } = self.layout();
+        let path = format!("{}/test.tsv", self.folder());
+        vec![TestFile { name: self.label(), path, id: "index", text, pair, rows: self.test_rows(), optional: false }]
     }
 
     fn metrics(&self) -> Vec<&'static dyn Metric> {

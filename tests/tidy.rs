@@ -53,6 +53,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("plotters", &["export"]),
     ("clap", &["cli"]),
     ("tokenizers", &["data"]),
+    ("zip", &["data"]),
     ("anyhow", &["main", "app", "cli"]),
 ];
 

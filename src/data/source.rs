@@ -1,7 +1,7 @@
 //! Where a task's files are: the embedded sample, or a folder in GLUE's own arrangement.
 
 use super::{DataError, Example, tsv};
-use crate::task::Task;
+use crate::task::{Task, TestFile};
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
@@ -67,6 +67,12 @@ pub fn load(task: &dyn Task, source: &Source, split: Split) -> Result<Vec<Exampl
 pub fn load_file(task: &dyn Task, path: &Path) -> Result<Vec<Example>, DataError> {
     let file = File::open(path).map_err(|source| DataError::Io { path: path.into(), source })?;
     tsv::parse(task, &path.display().to_string(), BufReader::new(file))
+}
+
+/// All rows of a test file.
+pub fn load_test(test: &TestFile, path: &Path) -> Result<Vec<Example>, DataError> {
+    let file = File::open(path).map_err(|source| DataError::Io { path: path.into(), source })?;
+    tsv::parse_test(test, &path.display().to_string(), BufReader::new(file))
 }
 
 fn locate(task: &dyn Task, folder: &Path, split: Split) -> Result<PathBuf, DataError> {

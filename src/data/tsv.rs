@@ -1,7 +1,7 @@
-//! GLUE's TSV files: tabs, no quoting (quotes are unbalanced), BOM and CRLF allowed. Streams; never holds more than one raw row.
+//! GLUE's TSV files, labelled or not: tabs, no quoting (quotes are unbalanced), BOM and CRLF allowed. Streams; never holds more than one raw row.
 
 use super::{DataError, Example};
-use crate::task::{Column, LabelKind, Layout, Task};
+use crate::task::{Column, LabelKind, Layout, Task, TestFile};
 use std::io::{BufRead, Read};
 
 /// Longest row in bytes; a longer one is a broken file.
@@ -22,6 +22,36 @@ pub fn parse(task: &dyn Task, file: &str, input: impl BufRead) -> Result<Vec<Exa
         if !text.is_empty() {
             rows.push(places.row(task, file, lines.line, &fields(&text))?);
         }
+    }
+    if rows.is_empty() { Err(DataError::Empty { file: file.into() }) } else { Ok(rows) }
+}
+
+/// Reads all rows of a test file; they have label 0. Their numbers must be those of the rows, from 0.
+pub fn parse_test(test: &TestFile, file: &str, input: impl BufRead) -> Result<Vec<Example>, DataError> {
+    let mut lines = Lines { file, input, line: 0, first: true };
+    let header = lines.next_line()?.ok_or_else(|| DataError::Empty { file: file.into() })?;
+    let names = fields(&header);
+    let place = |column| place(column, file, &names);
+    let (id, text) = (place(Column::Name(test.id))?, place(test.text)?);
+    let pair = test.pair.map(place).transpose()?;
+    let needed = 1 + id.max(text).max(pair.unwrap_or(0));
+    let mut rows = Vec::new();
+    while let Some(line) = lines.next_line()? {
+        if line.is_empty() {
+            continue;
+        }
+        let fields = fields(&line);
+        let wrong = |found: String, expected: String| {
+            Err(DataError::Row { file: file.into(), line: lines.line, found, expected })
+        };
+        if fields.len() < needed {
+            return wrong(format!("{} tab-separated columns", fields.len()), format!("at least {needed}"));
+        }
+        if fields[id].trim() != rows.len().to_string() {
+            let expected = format!("{}: GLUE's rows in their order", rows.len());
+            return wrong(format!("{} {:?}", test.id, shorten(fields[id])), expected);
+        }
+        rows.push(Example { text: fields[text].into(), pair: pair.map(|i| fields[i].into()), label: 0.0 });
     }
     if rows.is_empty() { Err(DataError::Empty { file: file.into() }) } else { Ok(rows) }
 }
@@ -89,15 +119,7 @@ impl Places {
 
     fn from_header(layout: &Layout, file: &str, header: &str) -> Result<Self, DataError> {
         let names = fields(header);
-        let place = |column: Column| match column {
-            Column::Index(i) => Ok(i),
-            Column::Name(name) => names.iter().position(|n| *n == name).ok_or_else(|| DataError::Row {
-                file: file.into(),
-                line: 1,
-                found: format!("columns {}", shorten(&names.join(", "))),
-                expected: format!("a column named {name:?}"),
-            }),
-        };
+        let place = |column| place(column, file, &names);
         Ok(Self::new(place(layout.text)?, layout.pair.map(place).transpose()?, place(layout.label)?))
     }
 
@@ -124,8 +146,21 @@ impl Places {
     }
 }
 
+/// Position of a column in a file with these columns.
+fn place(column: Column, file: &str, names: &[&str]) -> Result<usize, DataError> {
+    match column {
+        Column::Index(i) => Ok(i),
+        Column::Name(name) => names.iter().position(|n| *n == name).ok_or_else(|| DataError::Row {
+            file: file.into(),
+            line: 1,
+            found: format!("columns {}", shorten(&names.join(", "))),
+            expected: format!("a column named {name:?}"),
+        }),
+    }
+}
+
 /// At most 80 characters of a text, for an error message.
-fn shorten(text: &str) -> String {
+pub(super) fn shorten(text: &str) -> String {
     match text.char_indices().nth(80) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.into(),

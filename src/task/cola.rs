@@ -1,6 +1,6 @@
 //! CoLA: acceptability of a sentence (Warstadt et al. 2018). Its files have no header.
 
-use super::{Column, LabelKind, Layout, Task};
+use super::{Column, LabelKind, Layout, Task, TestFile};
 
 pub struct Cola;
 
@@ -27,5 +27,22 @@ impl Task for Cola {
 
     fn metric_ids(&self) -> &'static [&'static str] {
         &["matthews"]
+    }
+
+    fn test_rows(&self) -> usize {
+        1_063
+    }
+
+    fn test_files(&self) -> Vec<TestFile> {
+        // Unlike its labelled files these have a header.
+        vec![TestFile {
+            name: self.label(),
+            path: "CoLA/test.tsv".into(),
+            id: "index",
+            text: Column::Name("sentence"),
+            pair: None,
+            rows: self.test_rows(),
+            optional: false,
+        }]
     }
 }

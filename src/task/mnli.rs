@@ -1,6 +1,6 @@
 //! MNLI: inference between two sentences (Williams et al. 2018); validated on the matched genres.
 
-use super::{Column, LabelKind, Layout, Task};
+use super::{Column, LabelKind, Layout, Task, TestFile};
 
 pub struct Mnli;
 
@@ -35,5 +35,28 @@ impl Task for Mnli {
 
     fn validation_files(&self) -> &'static [&'static str] {
         &["dev_matched.tsv", "dev.tsv"]
+    }
+
+    fn test_rows(&self) -> usize {
+        9_796
+    }
+
+    /// Matched and mismatched genres, and GLUE's diagnostic sentences, which its website asks about MNLI's model.
+    fn test_files(&self) -> Vec<TestFile> {
+        let Layout { text, pair, .. } = self.layout();
+        let file = |name: &'static str, path: &str, rows: usize, optional: bool| TestFile {
+            name,
+            path: path.into(),
+            id: "index",
+            text,
+            pair,
+            rows,
+            optional,
+        };
+        vec![
+            file("MNLI-m", "MNLI/test_matched.tsv", self.test_rows(), false),
+            file("MNLI-mm", "MNLI/test_mismatched.tsv", 9_847, false),
+            file("AX", "diagnostic/diagnostic.tsv", 1_104, true),
+        ]
     }
 }

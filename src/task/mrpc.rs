@@ -32,4 +32,8 @@ impl Task for Mrpc {
     fn metric_ids(&self) -> &'static [&'static str] {
         &["accuracy", "f1"]
     }
+
+    fn test_rows(&self) -> usize {
+        1_725
+    }
 }

@@ -28,4 +28,8 @@ impl Task for Qnli {
     fn metric_ids(&self) -> &'static [&'static str] {
         &["accuracy"]
     }
+
+    fn test_rows(&self) -> usize {
+        5_463
+    }
 }

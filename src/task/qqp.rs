@@ -1,6 +1,6 @@
 //! QQP: whether two questions mean the same (Quora).
 
-use super::{Column, LabelKind, Layout, Task};
+use super::{Column, LabelKind, Layout, Task, TestFile};
 
 pub struct Qqp;
 
@@ -31,5 +31,15 @@ impl Task for Qqp {
 
     fn metric_ids(&self) -> &'static [&'static str] {
         &["accuracy", "f1"]
+    }
+
+    fn test_rows(&self) -> usize {
+        390_965
+    }
+
+    fn test_files(&self) -> Vec<TestFile> {
+        let Layout { text, pair, .. } = self.layout();
+        let path = "QQP/test.tsv".into();
+        vec![TestFile { name: self.label(), path, id: "id", text, pair, rows: self.test_rows(), optional: false }]
     }
 }

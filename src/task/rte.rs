@@ -28,4 +28,8 @@ impl Task for Rte {
     fn metric_ids(&self) -> &'static [&'static str] {
         &["accuracy"]
     }
+
+    fn test_rows(&self) -> usize {
+        3_000
+    }
 }

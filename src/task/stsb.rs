@@ -28,4 +28,8 @@ impl Task for StsB {
     fn metric_ids(&self) -> &'static [&'static str] {
         &["pearson", "spearman"]
     }
+
+    fn test_rows(&self) -> usize {
+        1_379
+    }
 }

@@ -24,6 +24,16 @@ pub fn evaluate(
     pad_id: u32,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Scores, BackendError> {
+    Ok(score(task, data.labels(), logits(backend, data, pad_id, progress)?))
+}
+
+/// Logits of every row, in the order of the rows.
+pub fn logits(
+    backend: &mut dyn Backend,
+    data: &Dataset,
+    pad_id: u32,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Vec<Vec<f64>>, BackendError> {
     let mut logits = vec![Vec::new(); data.len()];
     let mut done = 0;
     for indices in data.by_length(BATCH_TOKENS) {
@@ -34,7 +44,7 @@ pub fn evaluate(
         done += indices.len();
         progress(done, data.len());
     }
-    Ok(score(task, data.labels(), logits))
+    Ok(logits)
 }
 
 /// Loss and metrics of given logits.
@@ -56,7 +66,8 @@ pub fn score(task: &dyn Task, labels: &Labels, logits: Vec<Vec<f64>>) -> Scores 
     Scores { loss, metrics, logits }
 }
 
-fn argmax(values: &[f64]) -> usize {
+/// The first of the largest.
+pub fn argmax(values: &[f64]) -> usize {
     (1..values.len()).fold(0, |best, i| if values[i] > values[best] { i } else { best })
 }
 
