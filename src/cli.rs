@@ -21,6 +21,7 @@ mod follow;
 mod inspect;
 mod label;
 mod merge;
+mod report;
 mod results;
 mod runs;
 mod saved;
@@ -71,6 +72,7 @@ pub static ALL: &[&dyn Subcommand] = &[
     &submit::Submit,
     &figure1::Figure1,
     &table1::PrintTable1,
+    &report::Report,
     &bench::Bench,
     &doctor::Doctor,
     &config::Config,
@@ -173,6 +175,7 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
             || cause.is::<crate::data::DataError>()
             || cause.is::<crate::data::submission::SubmissionError>()
             || cause.is::<crate::adapter::AdapterError>()
+            || cause.is::<crate::report::ReportError>()
             || cause.is::<crate::record::LabelError>();
         if of_input || cause.downcast_ref::<crate::job::JobError>().is_some_and(|e| e.is_input()) {
             return code::INPUT;

@@ -9,7 +9,7 @@
 //! | 2 memory | [`store`] |
 //! | 3 motion | [`engine`] |
 //! | 4 meaning | [`view`], [`figure`], [`chart`] |
-//! | 5 surfaces | [`ui`], [`export`], [`cli`] |
+//! | 5 surfaces | [`ui`], [`export`], [`report`], [`cli`] |
 //! | 6 wiring | [`app`] |
 
 pub mod event;
@@ -42,6 +42,7 @@ pub mod view;
 
 pub mod cli;
 pub mod export;
+pub mod report;
 pub mod ui;
 
 pub mod app;

@@ -55,6 +55,11 @@ impl RunSummary {
         }
     }
 
+    /// There is something to tell of it.
+    pub fn has_begun(&self) -> bool {
+        self.step > 0 || self.best.is_some()
+    }
+
     /// Training rows a second over the whole run, pauses left out.
     pub fn samples_per_second(&self) -> Option<f64> {
         let rows = self.epoch * self.facts.train_rows as f64;

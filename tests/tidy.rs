@@ -14,7 +14,7 @@ const LAYERS: &[&[&str]] = &[
     &["store"],
     &["engine"],
     &["figure", "view", "chart"],
-    &["ui", "export", "cli"],
+    &["ui", "export", "report", "cli"],
     &["app"],
 ];
 
@@ -38,7 +38,8 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("view", &["store", "engine", "train", "cpu", "cuda", "job", "model", "data", "chart"]),
     ("chart", &["store", "engine", "train", "cpu", "cuda", "job", "model", "data"]),
     ("ui", &["cli", "store", "engine", "train", "cpu", "cuda", "job", "model"]),
-    ("export", &["ui", "cli"]),
+    ("export", &["ui", "cli", "report"]),
+    ("report", &["ui", "cli", "store", "engine", "train", "cpu", "cuda", "job", "model", "data"]),
 ];
 
 /// Foreign crates with one owner each.

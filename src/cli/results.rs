@@ -1,7 +1,8 @@
 //! What the paper shows, from some of the runs, as files in one folder: Table 1 in each of its formats, Figure 1 and lambda as
-//! pictures and data. What else belongs to a set of results is written here too.
+//! pictures and data, and the report.
 
 use super::figure1::CHARTS;
+use super::report;
 use crate::chart::table1::{FORMATS, Table1};
 use crate::chart::{self, ChartError, ChartOptions, Subject};
 use crate::export::{self, Size};
@@ -40,6 +41,9 @@ pub fn write(store: &Store, wanted: &dyn Fn(&RunSummary) -> bool, folder: &Path)
             Err(error @ ChartError::Empty { .. }) => eprintln!("left out: {error}"),
             Err(error) => return Err(error.into()),
         }
+    }
+    if runs.iter().any(RunSummary::has_begun) {
+        files.extend(report::write(&reader, runs, String::new(), &folder.join("report"))?.0);
     }
     files.iter().for_each(|path| eprintln!("wrote {}", path.display()));
     Ok(files)

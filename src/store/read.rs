@@ -2,7 +2,7 @@
 
 use super::{DATABASE, StoreError, analyses, pyramid, schema};
 use crate::event::{DeviceFigures, Evaluation, LayerNorm, Level, Point, RunFacts, RunId, Status};
-use crate::record::{Artifact, Bin, LogLine, RunDetail, RunSummary, Series};
+use crate::record::{Analysis, Artifact, Bin, LogLine, RunDetail, RunSummary, Series};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::path::{Path, PathBuf};
 
@@ -138,6 +138,11 @@ impl Reader {
             device: None,
             peak_memory: None,
         }))
+    }
+
+    /// What was learnt of a run by analysis.
+    pub fn analyses(&self, id: &RunId) -> Result<Vec<Analysis>, StoreError> {
+        number(&self.connection, id)?.map_or(Ok(Vec::new()), |run| analyses::of(&self.connection, run))
     }
 
     /// The newest training point of a run.

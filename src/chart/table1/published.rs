@@ -1,5 +1,6 @@
 //! The numbers that the paper printed, and the sizes of GLUE's test files. Knows no runs.
 
+use crate::task;
 use serde::Serialize;
 
 /// Where they come from.
@@ -62,18 +63,6 @@ const TEST: [(&str, [Printed; 8]); 1] = [(
 /// The paper's own runs of LoRA at length 128, on validation rows.
 const SHORT: [(&str, &[(&str, f64)]); 1] = [("lora", &[("cola", 0.6305), ("qnli", 0.9271), ("sst-2", 0.9495)])];
 
-/// Rows of GLUE's test files; of MNLI the matched ones.
-const TEST_ROWS: [(&str, u64); 8] = [
-    ("cola", 1_063),
-    ("qnli", 5_463),
-    ("sst-2", 1_821),
-    ("mnli", 9_796),
-    ("qqp", 390_965),
-    ("rte", 3_000),
-    ("mrpc", 1_725),
-    ("sts-b", 1_379),
-];
-
 fn of(all: &[(&str, [Printed; 8])], task: &str, method: &str) -> Option<Paper> {
     let (_, all) = all.iter().find(|(m, _)| *m == method)?;
     all.iter().find(|(t, ..)| *t == task).map(|(_, score, points)| Paper { score: *score, points: *points })
@@ -93,9 +82,9 @@ pub(super) fn short(task: &str, method: &str) -> Option<f64> {
     all.iter().find(|(t, _)| *t == task).map(|(_, score)| *score)
 }
 
-/// Rows of a task's test file in GLUE.
+/// Rows of a task's test file in GLUE; of MNLI the matched ones.
 pub fn test_rows(task: &str) -> Option<u64> {
-    TEST_ROWS.iter().find(|(t, _)| *t == task).map(|(_, rows)| *rows)
+    task::find(task).ok().map(|t| t.test_rows() as u64)
 }
 
 impl Paper {

@@ -113,12 +113,18 @@ impl Table1 {
         out
     }
 
-    /// As a table of Markdown that also reads well as it is.
-    pub fn markdown(&self) -> String {
+    /// Its cells: a line of titles, then a line for each task.
+    pub fn grid(&self) -> Vec<Vec<String>> {
         let groups = self.groups();
         let titles = groups.iter().flat_map(|g| g.columns.iter().map(|c| format!("{} {}", g.label, c.0)));
         let mut lines = vec![["task".to_string(), "metric".into()].into_iter().chain(titles).collect::<Vec<_>>()];
         lines.extend(self.rows.iter().map(|row| Self::cells(row, &groups)));
+        lines
+    }
+
+    /// As a table of Markdown that also reads well as it is.
+    pub fn markdown(&self) -> String {
+        let lines = self.grid();
         let widths = widths(&lines);
         let text = |line: &Vec<String>| format!("| {} |", pad(line, &widths).join(" | "));
         let rule = widths.iter().map(|w| "-".repeat(w + 2)).collect::<Vec<_>>().join("|");
