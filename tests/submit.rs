@@ -200,6 +200,9 @@ fn packed(path: &Path, files: &[(String, String)]) {
     zip.finish().expect("whole");
 }
 
+/// A file, what happens to its text, and what is then told.
+type Case<'a> = (&'a str, &'a dyn Fn(&str) -> String, &'a [&'a str]);
+
 #[test]
 fn each_kind_of_damage_is_told_with_its_place() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -243,7 +246,7 @@ fn each_kind_of_damage_is_told_with_its_place() {
         file.1 = change(&file.1);
         check(&files, false).faults.iter().map(ToString::to_string).collect()
     };
-    let cases: [(&str, &dyn Fn(&str) -> String, &[&str]); 12] = [
+    let cases: [Case; 12] = [
         ("CoLA.tsv", &|t| t.replace("2\t0\n", ""), &["CoLA.tsv, line 4: found index 3, expected index 2"]),
         (
             "CoLA.tsv",

@@ -93,7 +93,9 @@ fn a_sweep_that_is_killed_trains_the_rest_only() {
     let log = json(&runs, &["runs", "show", "r0002"])["log"].clone();
     let lines: Vec<&str> = log.as_array().expect("lines").iter().filter_map(|l| l["text"].as_str()).collect();
     assert!(lines.iter().any(|l| l.contains(" from step ") && !l.contains(" from step 0,")), "{lines:?}");
-    for file in ["table1.md", "table1.tex", "table1.csv", "figure1.png", "figure1.svg", "lambda.png"] {
+    for file in
+        ["table1.md", "table1.tex", "table1.csv", "figure1.png", "figure1.svg", "lambda.png", "report/report.html"]
+    {
         assert!(fs::metadata(out.join(file)).expect("written").len() > 200, "{file}");
     }
     // Once more: there is nothing left to do.

@@ -57,7 +57,7 @@ impl Subcommand for Sweep {
             .arg(switch("retry", "train runs that failed once more"))
             .arg(switch("dry-run", "print what would be trained and train nothing"))
             .arg(Arg::new("out").long("out").value_name("DIR").value_parser(value_parser!(PathBuf)).help(
-                "write Table 1 and Figure 1 of the sweep's runs to this folder at the end",
+                "write Table 1, Figure 1 and the report of the sweep's runs to this folder at the end",
             ))
             .args(FIELDS.iter().map(flag))
     }
