@@ -5,6 +5,7 @@ mod desk;
 mod devices;
 mod forecast;
 mod port;
+mod sweeper;
 
 use crate::cli::{Answer, Globals};
 use crate::config;

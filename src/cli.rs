@@ -33,6 +33,7 @@ mod train;
 
 pub use follow::work_queue;
 use saved::saved_of;
+pub use sweep::advance;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use std::ffi::OsString;

@@ -6,6 +6,7 @@ use crate::config::State;
 use crate::event::{Control, DeviceFigures, RunId};
 use crate::record::{AnalysisKind, Label, RunDetail, RunNorms, RunSummary, TestScore};
 use crate::spec::RunSpec;
+use crate::sweep::Sweep;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -204,6 +205,11 @@ impl View {
 pub enum Request {
     /// Check each run, then queue all of them or none; answered by a message about [`About::Launch`].
     Launch(Vec<RunSpec>),
+    /// Train a grid, then seeds of its best; `text` is the sweep as TOML. Answered as a launch.
+    Sweep {
+        sweep: Box<Sweep>,
+        text: String,
+    },
     Control(Vec<RunId>, Control),
     /// Queue stopped, interrupted or failed runs again, from their checkpoints.
     Requeue(Vec<RunId>),

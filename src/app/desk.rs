@@ -8,8 +8,10 @@ use crate::job;
 use crate::record::Label;
 use crate::spec::{RunSpec, preset};
 use crate::store::StoreHandle;
+use crate::sweep::Sweep;
 use crate::view::{About, Message, Request, file_size};
 use anyhow::Context;
+use crossbeam::channel::Sender;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -17,6 +19,7 @@ pub(super) struct Desk {
     pub store: StoreHandle,
     pub engine: Arc<Engine>,
     pub analyst: Analyst,
+    pub sweeps: Sender<Sweep>,
     pub exports: PathBuf,
     /// Where it is remembered how the screens were left, if anywhere.
     pub state: Option<PathBuf>,
@@ -25,7 +28,7 @@ pub(super) struct Desk {
 impl Desk {
     /// What there is to say of it.
     pub fn carry_out(&self, request: Request) -> Option<Message> {
-        let launch = matches!(request, Request::Launch(_));
+        let launch = matches!(request, Request::Launch(_) | Request::Sweep { .. });
         let result = self.try_carry_out(request);
         let field = result.as_ref().err().and_then(|e| e.downcast_ref::<job::JobError>()?.field().map(str::to_string));
         let about = if launch { About::Launch { field } } else { About::Other };
@@ -40,6 +43,7 @@ impl Desk {
     fn try_carry_out(&self, request: Request) -> anyhow::Result<String> {
         Ok(match request {
             Request::Launch(specs) => self.launch(&specs)?,
+            Request::Sweep { sweep, text } => self.sweep(*sweep, text)?,
             Request::Demo => self.launch(&preset::demo(&preset::DEMO_TASKS))?,
             Request::Control(ids, control) => {
                 each(&ids, |id| Ok(self.engine.control(id, control)?))?;
@@ -101,13 +105,33 @@ impl Desk {
                 format!("wrote {}", path.display())
             }
             Request::SaveSpec { file_stem, text } => {
-                let folder = self.store.dir().join(crate::config::SPECS);
-                std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-                let path = export::free_path(&folder, &file_stem, "toml");
-                std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
-                format!("wrote {}: eigenscope train {} launches it", path.display(), path.display())
+                let command = if text.contains("\n[sweep]") { "sweep" } else { "train" };
+                let path = self.write_spec(&file_stem, text)?;
+                format!("wrote {}: eigenscope {command} {} launches it", path.display(), path.display())
             }
         })
+    }
+
+    fn write_spec(&self, file_stem: &str, text: String) -> anyhow::Result<PathBuf> {
+        let folder = self.store.dir().join(crate::config::SPECS);
+        std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let path = export::free_path(&folder, file_stem, "toml");
+        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(path)
+    }
+
+    /// Checks every run of the grid before any is queued. The file lets `eigenscope sweep` go on with it.
+    fn sweep(&self, sweep: Sweep, text: String) -> anyhow::Result<String> {
+        for spec in &sweep.grid {
+            job::check(spec, self.store.dir()).with_context(|| spec.display_name())?;
+        }
+        let path = self.write_spec(&sweep.name, text)?;
+        let (runs, seeds) = (sweep.grid.len(), sweep.seeds.len());
+        self.sweeps.send(sweep).context("the sweeper thread has ended")?;
+        Ok(format!(
+            "{runs} runs, then {seeds} seeds of each best; after a restart `eigenscope sweep {}` goes on",
+            path.display()
+        ))
     }
 
     /// Checks every spec before any is queued.

@@ -4,6 +4,7 @@ use super::analyst::Analyst;
 use super::desk::Desk;
 use super::devices::{self, Sampler};
 use super::forecast::{Forecast, Told};
+use super::sweeper::Sweeper;
 use crate::config::State;
 use crate::cuda;
 use crate::engine::Engine;
@@ -94,7 +95,10 @@ impl AppPort {
         let saying = shared.clone();
         let analyst = Analyst::start(runs.into(), store.handle(), move |message| lock(&saying.messages).push(message))?;
         let exports = runs.join(crate::config::EXPORTS);
-        let desk = Desk { store: store.handle(), engine, analyst, exports, state };
+        let saying = shared.clone();
+        let sweeper = Sweeper { store: store.handle(), engine: engine.clone() };
+        let (sweeps, sweeper) = sweeper.start(move |message| lock(&saying.messages).push(message))?;
+        let desk = Desk { store: store.handle(), engine, analyst, sweeps, exports, state };
         let answering = shared.clone();
         let desk = std::thread::Builder::new()
             .name("desk".into())
@@ -105,7 +109,7 @@ impl AppPort {
                 }
             })
             .context("cannot start the desk thread")?;
-        let threads = vec![reader, desk];
+        let threads = vec![reader, desk, sweeper];
         Ok(Self { shared, forecast, wake: Some(wake), requests: Some(requests), remembered, threads })
     }
 }

@@ -10,7 +10,7 @@ use crate::event::{RunId, Status};
 use crate::job;
 use crate::record::{Label, RunSummary};
 use crate::spec::{FIELDS, RunSpec, SpecError, preset};
-use crate::store::{DATABASE, Store};
+use crate::store::{DATABASE, Reader, Store, StoreHandle};
 use crate::sweep::{Asked, BEST, Plan, Sweep as Asks};
 use anyhow::Context;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
@@ -130,31 +130,32 @@ fn asked(matches: &ArgMatches) -> anyhow::Result<Asks> {
     Ok(asked.sweep(stem.as_deref().unwrap_or("grid"))?)
 }
 
+/// Queues what of a sweep is to be launched and tags what belongs to it; gives the plan as it then is.
+pub fn advance(sweep: &Asks, plan: Plan, handle: &StoreHandle, reader: &Reader) -> anyhow::Result<Plan> {
+    let specs = plan.launch();
+    for spec in specs.iter().filter(|s| !s.init_adapter.is_empty()) {
+        job::check(spec, handle.dir()).with_context(|| spec.display_name())?;
+    }
+    if !specs.is_empty() {
+        handle.create(&specs)?;
+    }
+    let plan = sweep.plan(&reader.list()?);
+    let untagged = plan.untagged();
+    if !untagged.is_empty() {
+        handle.label(&untagged, Label::Tags { add: vec![sweep.tag()], remove: Vec::new() })?;
+    }
+    Ok(plan)
+}
+
 /// Trains what is missing until nothing is left that can begin.
 fn train(sweep: &Asks, store: &Store, globals: &Globals) -> anyhow::Result<End> {
     let handle = store.handle();
     let reader = store.reader()?;
-    // Queues what is to be launched and tags what belongs to the sweep; gives the plan as it then is.
-    let advance = |plan: Plan| -> anyhow::Result<Plan> {
-        let specs = plan.launch();
-        for spec in specs.iter().filter(|s| !s.init_adapter.is_empty()) {
-            job::check(spec, handle.dir()).with_context(|| spec.display_name())?;
-        }
-        if !specs.is_empty() {
-            handle.create(&specs)?;
-        }
-        let plan = sweep.plan(&reader.list()?);
-        let untagged = plan.untagged();
-        if !untagged.is_empty() {
-            handle.label(&untagged, Label::Tags { add: vec![sweep.tag()], remove: Vec::new() })?;
-        }
-        Ok(plan)
-    };
     let plan = sweep.plan(&reader.list()?);
     for id in plan.resume() {
         handle.requeue(&id)?;
     }
-    let plan = advance(plan)?;
+    let plan = advance(sweep, plan, &handle, &reader)?;
     let waiting = |plan: &Plan| -> Vec<RunId> {
         let waits = |s: Status| s.is_live() || s == Status::Queued;
         plan.found().filter(|f| waits(f.status)).map(|f| f.id.clone()).collect()
@@ -164,7 +165,7 @@ fn train(sweep: &Asks, store: &Store, globals: &Globals) -> anyhow::Result<End> 
     eprintln!("{}", progress.line(&plan));
     let mut known: HashSet<RunId> = ids.iter().cloned().collect();
     follow::work(globals, store, ids, None, &mut |_| {
-        let plan = advance(sweep.plan(&reader.list()?))?;
+        let plan = advance(sweep, sweep.plan(&reader.list()?), &handle, &reader)?;
         eprintln!("{}", progress.line(&plan));
         Ok(waiting(&plan).into_iter().filter(|id| known.insert(id.clone())).collect())
     })

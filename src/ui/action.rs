@@ -67,6 +67,7 @@ pub enum Action {
     Lambda,
     Source,
     Preset,
+    BestSeeds,
     Submit,
     LineStart,
     LineEnd,

@@ -103,6 +103,7 @@ pub static KEYS: &[Binding] = &[
     key(&["e"], Action::Export, &[Run, Compare, Figure1, Layers], "export what is shown as PNG", "export"),
     key(&["enter", "ctrl-s"], Action::Submit, &[Launch], "launch", "launch"),
     key(&["ctrl-p"], Action::Preset, &[Launch], "next preset: demo, paper, loralib", "preset"),
+    key(&["ctrl-b"], Action::BestSeeds, &[Launch], "then seeds of the grid's best: none, 2, 3, 5, 10", "seeds"),
     key(&["tab", "down"], Action::Down, &[Launch], "next field", ""),
     key(&["backtab", "up"], Action::Up, &[Launch], "previous field", ""),
     key(&["home", "pageup"], Action::Top, &[Launch], "first field", ""),

@@ -110,3 +110,21 @@ fn an_analysis_is_asked_for_where_it_is_shown() {
     let Some(Request::Export { file_stem, .. }) = asked(&["7", "tab", "tab", "e"]).pop() else { panic!("no export") };
     assert!(file_stem.ends_with("-rank"), "{file_stem}");
 }
+
+#[test]
+fn seeds_of_the_best_follow_a_grid() {
+    let port = fake(view());
+    let mut ui = Ui::new(&port, &choices(), Colours::True);
+    drawn(&mut ui, 100, 40);
+    ui.event(&key("6"));
+    ["ctrl-b", "ctrl-b"].iter().for_each(|k| ui.event(&key(k)));
+    let shown = text(&drawn(&mut ui, 160, 48));
+    assert!(shown.contains("1 run, then 3 seeds of each best"), "{shown}");
+    assert!(shown.contains("[sweep]") && shown.contains("seeds = 3"), "{shown}");
+    ui.event(&key("enter"));
+    let asked = port.asked.take();
+    let [Request::Sweep { sweep, text }] = &asked[..] else { panic!("{asked:?}") };
+    assert_eq!((sweep.grid.len(), &sweep.seeds[..]), (1, &[0, 1, 2][..]));
+    let read = eigenscope::sweep::Asked::from_toml(text).expect("reads back").sweep("other").expect("a sweep");
+    assert_eq!(read, **sweep);
+}

@@ -4,6 +4,7 @@ mod estimate;
 
 use super::{Effect, Kind, Scene, Screen};
 use crate::spec::{FIELDS, Field, Kind as FieldKind, RunSpec, SpecError, SweepSpec, preset};
+use crate::sweep::{Asked, Sweep};
 use crate::ui::Choices;
 use crate::ui::action::Action;
 use crate::ui::clicks::is_click;
@@ -22,6 +23,8 @@ pub struct LaunchScreen {
     texts: Vec<LineEdit>,
     field: usize,
     preset: usize,
+    /// How many seeds of each task's and method's best follow the grid: place in [`BEST_SEEDS`].
+    seeds: usize,
     /// What was typed before launches of the past were recalled, and how far back the form is in them.
     draft: Option<Vec<LineEdit>>,
     past: usize,
@@ -53,6 +56,8 @@ const WEIGHING: [&str; 11] = [
     "device",
     "precision",
 ];
+/// Seeds of the best that a launch can ask for; 0: the grid is all.
+const BEST_SEEDS: [u64; 5] = [0, 2, 3, 5, 10];
 /// Most combinations of them whose sizes or memory are asked for.
 const MOST_SIZES: usize = 64;
 /// Most launches of the past that are recalled.
@@ -64,7 +69,7 @@ const TOML: u16 = 46;
 impl LaunchScreen {
     pub fn new(choices: Choices) -> Self {
         let texts = texts(&RunSpec::default());
-        Self { choices, texts, field: 0, preset: 0, draft: None, past: 0, refusal: None, waiting: false }
+        Self { choices, texts, field: 0, preset: 0, seeds: 0, draft: None, past: 0, refusal: None, waiting: false }
     }
 
     fn text(&self, field: usize) -> String {
@@ -160,7 +165,36 @@ impl LaunchScreen {
     /// The launch as TOML, or what is wrong with it.
     fn toml(&self) -> Result<String, SpecError> {
         self.sweep()?;
-        self.chosen(|_| true)?.to_toml()
+        let fields = self.chosen(|_| true)?.to_toml()?;
+        Ok(match BEST_SEEDS[self.seeds] {
+            0 => fields,
+            seeds => format!("{fields}\n[sweep]\nname = {:?}\nseeds = {seeds}\n", self.file_stem()),
+        })
+    }
+
+    /// The grid with the seeds of its best.
+    fn with_best_seeds(&self, seeds: u64) -> Result<Sweep, SpecError> {
+        let fields = self.chosen(|_| true)?;
+        let asked = Asked { seeds: Some(seeds.to_string()), fields, ..Asked::default() };
+        asked.sweep(&self.file_stem())
+    }
+
+    fn next_seeds(&mut self) -> Effect {
+        self.seeds = (self.seeds + 1) % BEST_SEEDS.len();
+        self.changed();
+        Effect::Say(match BEST_SEEDS[self.seeds] {
+            0 => "the grid is all".into(),
+            seeds => format!("when the grid has ended, {seeds} seeds of the best of each task and method follow"),
+        })
+    }
+
+    /// What a launch asks of the program.
+    fn request(&self) -> Result<Request, SpecError> {
+        let specs = self.sweep()?;
+        Ok(match BEST_SEEDS[self.seeds] {
+            0 => Request::Launch(specs),
+            seeds => Request::Sweep { sweep: Box::new(self.with_best_seeds(seeds)?), text: self.toml()? },
+        })
     }
 
     /// Name of its file, without the ending: the run's own, else what it is about.
@@ -199,11 +233,11 @@ impl LaunchScreen {
         if self.waiting {
             return Effect::None;
         }
-        match self.sweep() {
-            Ok(specs) => {
+        match self.request() {
+            Ok(request) => {
                 self.waiting = true;
                 self.changed();
-                Effect::Ask(Request::Launch(specs))
+                Effect::Ask(request)
             }
             Err(error) => Effect::Say(error.to_string()),
         }
@@ -218,9 +252,13 @@ impl LaunchScreen {
         if let Some(refusal) = &self.refusal {
             return (harmless(&refusal.text), theme.error());
         }
-        match self.sweep() {
+        let asked = self.request();
+        match self.sweep().and_then(|specs| asked.map(|_| specs)) {
             Ok(specs) => {
-                let runs = if specs.len() == 1 { "1 run".into() } else { format!("{} runs", specs.len()) };
+                let mut runs = if specs.len() == 1 { "1 run".into() } else { format!("{} runs", specs.len()) };
+                if BEST_SEEDS[self.seeds] > 0 {
+                    runs += &format!(", then {} seeds of each best", BEST_SEEDS[self.seeds]);
+                }
                 let sizes = estimate::sizes(&self.distinct(&SIZING), &scene.view.sizes);
                 let (memory, fits) = estimate::memory(&self.distinct(&WEIGHING), &scene.view.memory);
                 let style = if fits { theme.good() } else { theme.warning() };
@@ -312,7 +350,8 @@ impl LaunchScreen {
         let usual = SweepSpec::default().to_toml().unwrap_or_default();
         let mut lines: Vec<Line> = Vec::new();
         let cramped = text.lines().count() > usize::from(inner.height);
-        for (line, usual) in text.lines().zip(usual.lines()) {
+        // Behind the fields there may be a table of the sweep.
+        for (line, usual) in text.lines().zip(usual.lines().chain(std::iter::repeat(""))) {
             let line = harmless(line);
             match line == usual {
                 false => lines.push(Line::raw(line)),
@@ -321,7 +360,7 @@ impl LaunchScreen {
             }
         }
         if cramped {
-            let rest = FIELDS.len() - lines.len();
+            let rest = FIELDS.len().saturating_sub(lines.len());
             lines.push(Line::styled(format!("# and {rest} fields by default"), theme.faint()));
         }
         frame.render_widget(Paragraph::new(lines), inner);
@@ -377,6 +416,7 @@ impl Screen for LaunchScreen {
             Action::Older => return self.recall(true, scene.view),
             Action::Newer => return self.recall(false, scene.view),
             Action::Save => return self.save(),
+            Action::BestSeeds => return self.next_seeds(),
             Action::Preset => return Effect::Say(self.apply_preset()),
             Action::Submit => return self.submit(),
             Action::Back => return Effect::Go(Kind::Runs),
