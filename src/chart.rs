@@ -6,6 +6,7 @@ mod figure1;
 mod lambda;
 mod layers;
 mod loss;
+mod parallel;
 mod rate;
 mod ruler;
 mod score;
@@ -121,6 +122,7 @@ pub static ALL: &[&dyn Chart] = &[
     &rate::Rate,
     &layers::Layers,
     &spectrum::Spectrum,
+    &parallel::Parallel,
     &ablation::Deletion,
     &ablation::Rank,
     &symmetry::SymmetryChart,

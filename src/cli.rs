@@ -26,6 +26,7 @@ mod results;
 mod runs;
 mod saved;
 mod size;
+mod sql;
 mod submit;
 mod sweep;
 mod table1;
@@ -177,7 +178,8 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
             || cause.is::<crate::data::submission::SubmissionError>()
             || cause.is::<crate::adapter::AdapterError>()
             || cause.is::<crate::report::ReportError>()
-            || cause.is::<crate::record::LabelError>();
+            || cause.is::<crate::record::LabelError>()
+            || matches!(cause.downcast_ref(), Some(crate::store::StoreError::Query { .. }));
         if of_input || cause.downcast_ref::<crate::job::JobError>().is_some_and(|e| e.is_input()) {
             return code::INPUT;
         }

@@ -81,6 +81,11 @@ fn series(label: &str) -> &str {
     if label.is_empty() { "raw" } else { label }
 }
 
+/// Red, green and blue of every pixel of the picture that [`write`] puts into a PNG file.
+pub fn pixels(figure: &Figure, size: &Size) -> Result<Vec<u8>, ExportError> {
+    png::pixels(figure, size)
+}
+
 /// The format that the ending of `path` names.
 pub fn format_of(path: &Path) -> Result<&'static dyn Exporter, ExportError> {
     let found = path.extension().map_or_else(String::new, |e| e.to_string_lossy().to_lowercase());

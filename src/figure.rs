@@ -65,6 +65,15 @@ pub const SHAPES: usize = 10;
 const EACH: usize = 24;
 const SOME: usize = 6;
 
+/// A named height of an upright axis.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tick {
+    pub at: f64,
+    pub name: String,
+    /// What stands behind the name where there is room.
+    pub more: String,
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub enum Mark {
     /// `colour` is an index into the categorical palette. A point with a NaN y is a gap.
@@ -75,6 +84,10 @@ pub enum Mark {
     Marker { label: String, colour: usize, at: (f64, f64) },
     /// Places along the horizontal axis where a value is NaN or infinite.
     Gaps { label: String, colour: usize, at: Vec<f64> },
+    /// An axis of its own, upright at x, its name at the foot.
+    Upright { x: f64, name: String, ticks: Vec<Tick> },
+    /// A line across upright axes in the scale's colour of `value`, with the text of each of its points.
+    Track { label: String, value: f64, points: Vec<(f64, f64)>, texts: Vec<String> },
     /// Rows from the top; an absent cell is hatched.
     Heatmap { cells: Vec<Vec<Option<f64>>> },
 }

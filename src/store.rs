@@ -4,6 +4,7 @@
 mod analyses;
 mod norms;
 mod pyramid;
+mod query;
 mod queue;
 mod read;
 mod schema;
@@ -11,6 +12,7 @@ mod seed;
 mod test_scores;
 mod write;
 
+pub use query::{Answer, Value};
 pub use queue::Claim;
 pub use read::Reader;
 
@@ -49,6 +51,8 @@ pub enum StoreError {
     NoRun { found: String, hint: String },
     #[error("run {id} is {status}: {expected}")]
     State { id: RunId, status: String, expected: String },
+    #[error("sql: {what}; tables: {tables}")]
+    Query { what: String, tables: String },
     #[error(transparent)]
     Label(#[from] LabelError),
     #[error("the writer of the store has ended")]

@@ -6,10 +6,13 @@ mod clicks;
 mod edit;
 mod filter;
 mod finish;
+mod graphics;
 mod keymap;
+mod measure;
 mod overlay;
 mod palette;
 mod plot;
+mod preview;
 mod prompt;
 mod screen;
 mod settings;
@@ -19,17 +22,20 @@ mod theme;
 mod title;
 
 pub use filter::{Filter, FilterError};
+pub use graphics::{Format, Graphics};
+pub use measure::{Timings, measure};
 pub use settings::Settings;
 pub use terminal::is_terminal;
 pub use theme::{Colours, Scheme};
 
 use crate::config::{Problem, State};
 use crate::event::{RunId, Status};
-use crate::view::{About, Interest, Message, Port, Request, View, file_size};
+use crate::view::{About, Interest, Message, Port, Request, View};
 use action::Action;
 use crossterm::event::{Event, KeyEvent, KeyEventKind, MouseEvent, MouseEventKind};
-use palette::{Answer, Palette};
-use prompt::{Outcome, Prompt};
+use overlay::{Overlay, Reply};
+use palette::Palette;
+use preview::{Preview, Progress};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
 use screen::{Effect, Kind, Scene, Screen};
@@ -37,6 +43,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use terminal::Got;
 use theme::Theme;
 
 /// Shortest time between two frames, and longest wait for a key.
@@ -84,6 +91,8 @@ pub struct Ui<'a> {
     view: Arc<View>,
     /// What the terminal can show.
     colours: Colours,
+    /// How it shows pictures, once it was asked.
+    graphics: Option<Graphics>,
     settings: Settings,
     /// Where title line and screen were last drawn.
     title: Rect,
@@ -105,21 +114,10 @@ pub enum Order {
     Suspend,
     /// Put the text on the clipboard.
     Copy(String),
-}
-
-/// What lies over the screen and takes the keys.
-#[derive(Clone, Debug, PartialEq)]
-enum Overlay {
-    None,
-    Palette(Palette),
-    /// Lines scrolled down.
-    Help(u16),
-    Confirm {
-        question: String,
-        request: Request,
-    },
-    Prompt(Box<Prompt>),
-    Quit,
+    /// Ask which pictures it can show.
+    Graphics,
+    /// Draw all anew: it still shows what no cell holds.
+    Repaint,
 }
 
 impl<'a> Ui<'a> {
@@ -135,6 +133,7 @@ impl<'a> Ui<'a> {
             state,
             view: port.view(),
             colours,
+            graphics: None,
             settings: Settings::default(),
             title: Rect::default(),
             body: Rect::default(),
@@ -201,6 +200,7 @@ impl<'a> Ui<'a> {
             self.status = None;
             self.dirty = true;
         }
+        self.step_preview();
         self.look();
         std::mem::take(&mut self.dirty)
     }
@@ -208,6 +208,16 @@ impl<'a> Ui<'a> {
     /// Shows a message; a launch that went well leaves its form, one that was refused is told in it.
     fn hear(&mut self, message: Message) {
         self.dirty = true;
+        if let Overlay::Preview(preview) = &mut self.overlay {
+            match &message.about {
+                About::Picture { number, picture } => preview.hear(*number, picture),
+                _ if message.error => self.overlay = Overlay::None,
+                _ => {}
+            }
+        }
+        if matches!(message.about, About::Picture { .. }) {
+            return;
+        }
         if matches!(message.about, About::Launch { .. }) {
             self.screens.iter_mut().for_each(|s| s.answered(&message));
             match (self.kind() == Kind::Launch, message.error) {
@@ -217,6 +227,26 @@ impl<'a> Ui<'a> {
             }
         }
         self.say(message);
+    }
+
+    /// Goes on with the picture over the screen, if there is one.
+    fn step_preview(&mut self) {
+        let Overlay::Preview(preview) = &mut self.overlay else { return };
+        match preview.step(self.graphics) {
+            Ok(Progress::Nothing) => {}
+            Ok(Progress::Ready) => self.dirty = true,
+            Ok(Progress::Stale) => self.repaint(),
+            Err(text) => {
+                self.overlay = Overlay::None;
+                self.say(Message::error(text));
+            }
+        }
+    }
+
+    /// The terminal was asked which pictures it can show.
+    pub fn shows(&mut self, graphics: Graphics) {
+        self.graphics = Some(graphics);
+        self.dirty = true;
     }
 
     fn say(&mut self, message: Message) {
@@ -265,12 +295,8 @@ impl<'a> Ui<'a> {
         self.dirty = true;
         match event {
             Event::Key(key) if key.kind != KeyEventKind::Release => self.key(*key),
-            Event::Paste(text) => match &mut self.overlay {
-                Overlay::Palette(palette) => palette.pasted(text),
-                Overlay::Prompt(prompt) => prompt.paste(text),
-                Overlay::None => self.screens[self.current].pasted(text),
-                _ => {}
-            },
+            Event::Paste(text) if self.overlay.is_none() => self.screens[self.current].pasted(text),
+            Event::Paste(text) => self.overlay.pasted(text),
             Event::Mouse(mouse) => self.mouse(*mouse),
             _ => {}
         }
@@ -280,89 +306,87 @@ impl<'a> Ui<'a> {
     fn mouse(&mut self, event: MouseEvent) {
         let down = event.kind == MouseEventKind::ScrollDown;
         let turned = down || event.kind == MouseEventKind::ScrollUp;
-        match &mut self.overlay {
-            Overlay::Help(scroll) if turned && down => *scroll = scroll.saturating_add(1),
-            Overlay::Help(scroll) if turned => *scroll = scroll.saturating_sub(1),
-            Overlay::Palette(palette) if turned => palette.scroll(down),
-            Overlay::None if event.row == self.title.y && clicks::is_click(event) => {
-                let tab = title::tab_at(&self.tabs(), self.title.width, event.column.saturating_sub(self.title.x));
-                if let Some(digit) = tab {
-                    self.act(Action::Screen(digit));
-                }
+        if !self.overlay.is_none() {
+            if turned {
+                self.overlay.wheel(down);
             }
-            Overlay::None => {
-                let (theme, body) = (self.theme(), self.body);
-                let scene = scene!(self, theme);
-                let here = body.contains(Position::new(event.column, event.row))
-                    || matches!(event.kind, MouseEventKind::Up(_));
-                let used = here.then(|| self.screens[self.current].mouse(event, body, &scene)).flatten();
-                match used {
-                    Some(effect) => self.take(effect),
-                    // What a screen has no use for, the wheel does as the keys up and down do.
-                    None if turned => self.act(if down { Action::Down } else { Action::Up }),
-                    None => {}
-                }
-            }
-            _ => {}
+            return;
+        }
+        if event.row == self.title.y && clicks::is_click(event) {
+            let tab = title::tab_at(&self.tabs(), self.title.width, event.column.saturating_sub(self.title.x));
+            return tab.into_iter().for_each(|digit| self.act(Action::Screen(digit)));
+        }
+        let (theme, body) = (self.theme(), self.body);
+        let scene = scene!(self, theme);
+        let here = body.contains(Position::new(event.column, event.row)) || matches!(event.kind, MouseEventKind::Up(_));
+        let used = here.then(|| self.screens[self.current].mouse(event, body, &scene)).flatten();
+        match used {
+            Some(effect) => self.take(effect),
+            // What a screen has no use for, the wheel does as the keys up and down do.
+            None if turned => self.act(if down { Action::Down } else { Action::Up }),
+            None => {}
         }
     }
 
     fn key(&mut self, key: KeyEvent) {
-        let name = keymap::key_name(key).unwrap_or_default();
         // An error stays until the person goes on.
         self.status = None;
-        match &mut self.overlay {
-            Overlay::None => {}
-            Overlay::Help(scroll) => {
-                match name.as_str() {
-                    "j" | "down" => *scroll = scroll.saturating_add(1),
-                    "k" | "up" => *scroll = scroll.saturating_sub(1),
-                    _ => self.overlay = Overlay::None,
+        let action = self.settings.keymap.action(key, self.kind());
+        if !self.overlay.is_none() {
+            return match self.overlay.key(key, action) {
+                Reply::Stay => {}
+                Reply::Close => self.close(),
+                Reply::Act(action) => {
+                    self.close();
+                    self.act(action);
                 }
-                return;
-            }
-            Overlay::Palette(palette) => {
-                match palette.key(key) {
-                    Answer::Open => {}
-                    Answer::Close => self.overlay = Overlay::None,
-                    Answer::Run(action) => {
-                        self.overlay = Overlay::None;
-                        self.act(action);
-                    }
-                }
-                return;
-            }
-            Overlay::Confirm { request, .. } => {
-                let request = request.clone();
-                self.overlay = Overlay::None;
-                if name == "y" {
+                Reply::Ask(request) => {
+                    self.close();
                     self.port.ask(request);
                 }
-                return;
-            }
-            Overlay::Prompt(prompt) => {
-                match prompt.key(key) {
-                    Outcome::Open => {}
-                    Outcome::Cancelled => self.overlay = Overlay::None,
-                    Outcome::Answered(request) => {
-                        self.overlay = Overlay::None;
-                        self.port.ask(request);
-                    }
-                }
-                return;
-            }
-            Overlay::Quit => {
-                self.overlay = Overlay::None;
-                self.done = matches!(name.as_str(), "s" | "y" | "q" | "ctrl-c");
-                return;
-            }
+                Reply::AskAndStay(request) => self.port.ask(request),
+                Reply::Leave => self.done = true,
+            };
         }
         if self.screens[self.current].typed(key) {
             return;
         }
-        if let Some(action) = self.settings.keymap.action(key, self.kind()) {
+        if let Some(action) = action {
             self.act(action);
         }
+    }
+
+    /// Takes away what lies over the screen.
+    fn close(&mut self) {
+        if self.overlay.is_preview() {
+            self.repaint();
+        }
+        self.overlay = Overlay::None;
+    }
+
+    /// Has the terminal drawn anew where it may show more than cells.
+    fn repaint(&mut self) {
+        if self.graphics.is_some_and(Graphics::lingers) {
+            self.orders.push(Order::Repaint);
+        }
+    }
+
+    /// Shows the picture that an export of what is shown would write.
+    fn preview(&mut self) {
+        let theme = self.theme();
+        let scene = scene!(self, theme);
+        let effect = self.screens[self.current].act(Action::Export, &scene);
+        let Effect::Ask(Request::Export { file_stem, figure }) = effect else { return self.take(effect) };
+        if self.settings.ascii || theme.colours == Colours::None {
+            let text = "a preview needs colours and more than plain characters: e writes the picture to a file";
+            return self.say(Message::notice(text.into()));
+        }
+        if self.graphics.is_none() {
+            self.orders.push(Order::Graphics);
+        }
+        let (preview, request) = Preview::new(file_stem, figure);
+        self.port.ask(request);
+        self.overlay = Overlay::Preview(Box::new(preview));
     }
 
     fn act(&mut self, action: Action) {
@@ -393,6 +417,7 @@ impl<'a> Ui<'a> {
                 self.say(Message::notice(format!("theme {name}; theme = {name:?} in config.toml keeps it")));
             }
             Action::Suspend => self.orders.push(Order::Suspend),
+            Action::Preview => self.preview(),
             _ => {
                 let theme = self.theme();
                 let scene = scene!(self, theme);
@@ -475,36 +500,21 @@ impl<'a> Ui<'a> {
         title::draw(frame, title, &self.tabs(), &self.port.device_line(), &queue, &theme);
         let scene = scene!(self, theme);
         self.screens[self.current].draw(frame, body, &scene);
-        overlay::key_line(frame, keys, self.kind(), keymap, &theme);
+        let idle = |action: Action| self.screens[self.current].idle(action, &scene);
+        overlay::key_line(frame, keys, (self.kind(), keymap), &idle, &theme);
         let error = self.status.as_ref().is_some_and(|(m, _)| m.error);
         overlay::status_line(frame, status, notice, error, &theme);
-        match &self.overlay {
-            Overlay::None => {}
-            Overlay::Palette(palette) => palette.draw(frame, area, &theme),
-            Overlay::Help(scroll) => overlay::help(frame, area, self.kind(), keymap, *scroll, &theme),
-            Overlay::Confirm { question, request } => {
-                let question = format!("{question}{}", freed(request, &self.view));
-                overlay::question(frame, area, &question, "y yes · any other key no", &theme);
-            }
-            Overlay::Prompt(prompt) => prompt.draw(frame, area, &theme),
-            Overlay::Quit => {
-                let text = match self.active() {
-                    1 => "1 run is active; quitting saves it, and r resumes it later".into(),
-                    n => format!("{n} runs are active; quitting saves them, and r resumes them later"),
-                };
-                overlay::question(frame, area, &text, "s stop, save and quit · any other key stay", &theme);
-            }
-        }
+        let about = overlay::About {
+            view: &self.view,
+            active: self.active(),
+            kind: self.kind(),
+            keymap,
+            graphics: self.graphics,
+            theme: &theme,
+        };
+        let place = Rect { height: area.height - below, ..area };
+        self.overlay.draw(frame, if self.overlay.is_preview() { place } else { area }, &about);
         finish::finish(frame.buffer_mut(), &theme, self.settings.ascii);
-    }
-}
-
-/// What a deletion gives back to the disk, once it is counted.
-fn freed(request: &Request, view: &View) -> String {
-    match request {
-        Request::Delete(ids) if view.disk.of == *ids => format!("\nthat frees {}", file_size(view.disk.bytes)),
-        Request::Delete(_) => "\ncounting what that frees".into(),
-        _ => String::new(),
     }
 }
 
@@ -522,13 +532,23 @@ pub fn run(mut ui: Ui, end: &AtomicBool) -> Result<(), UiError> {
         let wait = if ui.dirty { FRAME } else { IDLE };
         // All that waits is taken before the next frame: a burst of keys costs one frame.
         let mut next = input.wait(wait)?;
-        while let Some(event) = next {
-            ui.event(&event);
+        while let Some(got) = next {
+            match got {
+                Got::Event(event) => ui.event(&event),
+                // Written here: the frames are written by this thread too.
+                Got::Listening => terminal::write(&graphics::question())?,
+                Got::Graphics(graphics) => ui.shows(graphics),
+            }
             next = if ui.is_done() { None } else { input.wait(Duration::ZERO)? };
         }
         for order in ui.orders() {
             match order {
                 Order::Copy(text) => terminal::copy(&text)?,
+                Order::Graphics => input.ask(),
+                Order::Repaint => {
+                    screen.repaint()?;
+                    ui.dirty = true;
+                }
                 Order::Suspend => {
                     let stopped = screen.suspend()?;
                     ui.resumed(stopped);
@@ -540,42 +560,4 @@ pub fn run(mut ui: Ui, end: &AtomicBool) -> Result<(), UiError> {
         input.stop();
     }
     Ok(())
-}
-
-/// Times of a frame and of keys on a view, drawn to memory at 200x60.
-pub struct Timings {
-    pub first_frame: Duration,
-    /// From each key to its finished frame.
-    pub keys: Vec<Duration>,
-}
-
-/// What is typed while it is measured: every screen, its sorting, filtering, marking, panes, scrubbing and choices.
-const KEYS_MEASURED: &str =
-    "jjGgsSsss  \x1b/task:cola\rjG\x1bjjj2\t\t\tjl[]SX+<=3jl+-Xt4jlltmbbbR5jljk7jjl[]0jk6\t\tx\x1b1jjG??";
-
-/// Measures the screens on `port`; `start` is when the program began.
-pub fn measure(port: &dyn Port, choices: &Choices, start: Instant) -> Result<Timings, UiError> {
-    use crossterm::event::{KeyCode, KeyModifiers};
-    let backend = ratatui::backend::TestBackend::new(200, 60);
-    let failed = |e: std::convert::Infallible| -> UiError { match e {} };
-    let mut terminal = ratatui::Terminal::new(backend).map_err(failed)?;
-    let mut ui = Ui::new(port, choices, Colours::True);
-    ui.refresh();
-    terminal.draw(|frame| ui.draw(frame)).map_err(failed)?;
-    let first_frame = start.elapsed();
-    let mut keys = Vec::new();
-    for code in KEYS_MEASURED.chars().cycle().take(4 * KEYS_MEASURED.len()) {
-        let code = match code {
-            '\t' => KeyCode::Tab,
-            '\x1b' => KeyCode::Esc,
-            '\r' => KeyCode::Enter,
-            character => KeyCode::Char(character),
-        };
-        let pressed = Instant::now();
-        ui.event(&Event::Key(KeyEvent::new(code, KeyModifiers::NONE)));
-        ui.refresh();
-        terminal.draw(|frame| ui.draw(frame)).map_err(failed)?;
-        keys.push(pressed.elapsed());
-    }
-    Ok(Timings { first_frame, keys })
 }

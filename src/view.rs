@@ -228,6 +228,11 @@ pub enum Request {
         file_stem: String,
         figure: crate::figure::Figure,
     },
+    /// Draw what is shown as an export does, without writing it; answered by a message about [`About::Picture`] of this number.
+    Picture {
+        number: u64,
+        figure: crate::figure::Figure,
+    },
     /// Write a launch as TOML to a file in the folder of specs.
     SaveSpec {
         file_stem: String,
@@ -244,6 +249,17 @@ pub enum About {
     Other,
     /// A launch; where it was refused, the field at fault if one is.
     Launch { field: Option<String> },
+    /// A picture that was asked for with this number; the message has no text.
+    Picture { number: u64, picture: Arc<Picture> },
+}
+
+/// Pixels, as an export has them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picture {
+    pub width: u32,
+    pub height: u32,
+    /// Red, green and blue of every pixel, row by row.
+    pub pixels: Vec<u8>,
 }
 
 /// A line for the status bar.

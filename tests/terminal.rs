@@ -107,6 +107,17 @@ impl Terminal {
         }
     }
 
+    /// Leaves by q, saving what trains; the exit code. Between two runs nothing does, and it is not asked.
+    fn left(mut self) -> u32 {
+        self.press("q");
+        let asked = |screen: &str| screen.contains("active; quitting saves");
+        self.wait_for("the question or the end", |s| asked(s) || !s.contains("1 Runs"));
+        if asked(&self.text()) {
+            self.press("s");
+        }
+        self.ended()
+    }
+
     /// The exit code; the terminal must have been given back.
     fn ended(mut self) -> u32 {
         let code = self.child.wait().expect("ended").exit_code();
@@ -120,61 +131,97 @@ impl Terminal {
 }
 
 #[test]
-fn from_first_start_to_export_and_restart() {
+fn from_first_start_to_export_and_deletion() {
     let folder = tempfile::tempdir().expect("a folder");
+    let exports = || std::fs::read_dir(folder.path().join("exports")).map_or(0, Iterator::count);
     let mut terminal = Terminal::start(folder.path(), 80, 24);
+    // First start, then the demo.
     terminal.wait_for_text("No runs yet");
     terminal.press("\r");
     terminal.wait_for_text("16 runs are queued");
     terminal.wait_for_text("▶");
-    terminal.press(" ");
-    terminal.wait_for_text("●");
+    // Live: the loss moves while one watches.
     terminal.press("g\r");
     terminal.wait_for_text("sst-2-symlora-s0");
-    // The loss moves while one watches.
-    terminal.wait_for("step 3", |s| (3..320).any(|n| s.contains(&format!("step {n}/320"))));
+    terminal.wait_for("a step", |s| (3..320).any(|n| s.contains(&format!("step {n}/320"))));
     terminal.wait_for_text("train (smoothed)");
     terminal.press("\t\t\t");
     terminal.wait_for_text("layer 1 query: λ =");
+    // The picture of an export: this terminal answers no question, so it is drawn in half blocks.
+    terminal.press("P");
+    terminal.wait_for_text("half blocks");
+    terminal.wait_for("the picture", |s| s.matches(['▀', '▄']).count() > 200);
     terminal.press("e");
     terminal.wait_for_text("wrote");
-    terminal.press("4");
-    terminal.wait_for_text("SymLoRA: difference");
-    terminal.press("e");
-    terminal.wait_for_text("figure1.png");
-    terminal.press("5");
-    terminal.wait_for_text("Table 1: scores");
-    terminal.press("7");
-    terminal.wait_for_text("effective rank");
+    terminal.press("\u{1b}");
+    terminal.wait_for_text("layer 1 query: λ =");
+    assert_eq!(exports(), 1);
+    // Mark and compare.
+    terminal.press("1");
+    terminal.wait_for_text("Runs (16/16)");
+    // Whichever of the two comes first: their rows move as they train.
+    terminal.press("/id:r0001 | id:r0002\r");
+    terminal.wait_for_text("Runs (2/16)");
+    terminal.press("g ");
+    terminal.wait_for_text("1 marked");
+    terminal.press("\u{1}");
+    terminal.wait_for_text("2 marked");
+    terminal.press("c");
+    terminal.wait_for_text("paired difference");
+    terminal.wait_for("both runs", |s| s.contains("r0001 sst-2") && s.contains("r0002 sst-2"));
+    terminal.press("\t\t");
+    terminal.wait_for_text("only what differs");
+    for (key, text) in
+        [("4", "SymLoRA: difference"), ("5", "Table 1: scores"), ("7", "effective rank"), ("0", "Queue (")]
+    {
+        terminal.press(key);
+        terminal.wait_for_text(text);
+    }
     terminal.press("?");
     terminal.wait_for_text("Keys");
     terminal.press("x");
-    terminal.press("q");
-    terminal.wait_for_text("active; quitting saves");
-    terminal.press("s");
-    assert_eq!(terminal.ended(), 0);
-    let exports: Vec<_> = std::fs::read_dir(folder.path().join("exports")).expect("exports").collect();
-    assert_eq!(exports.len(), 2);
+    terminal.wait_for("the screen below", |s| !s.contains("Keys"));
+    assert_eq!(terminal.left(), 0);
     assert!(folder.path().join("r0001/checkpoint.safetensors").exists(), "quitting saved the run");
 
+    // Again, wider; what was queued waits, as it goes on for itself.
     let mut again = Terminal::start(folder.path(), 200, 60);
     again.wait_for_text("Runs (16/16)");
-    again.wait_for_text("saved");
-    again.press("v k \u{1b}");
+    again.press("vk \u{1b}");
     again.wait_for_text("constant columns hidden");
     again.press("/id:r0001\r");
     again.wait_for_text("Runs (1/16)");
+    again.wait_for_text("sst-2-symlora-s0");
+    // A clone with one change: the cursor stands at the learning rate.
+    again.press("C");
+    again.wait_for_text("> lr");
+    again.press("\u{15}2e-3\r");
+    again.wait_for_text("r0017 is queued");
+    again.press("/\u{15}id:r0017\r");
+    again.wait_for_text("Runs (1/17)");
+    again.wait_for_text("2e-3");
+    // Deletion asks; another key than y leaves the run.
+    again.press("Dn");
+    again.press("x");
+    again.wait_for_text("% saved");
+    again.press("D");
+    again.wait_for_text("delete r0017 (sst-2-symlora-s0) with its files?");
+    again.wait_for_text("that frees");
+    again.press("y");
+    again.wait_for_text("r0017 is deleted");
+    again.wait_for_text("Runs (0/16)");
+    // The first one goes on where it was.
+    again.press("/\u{15}id:r0001\r");
+    again.wait_for_text("Runs (1/16)");
+    again.wait_for_text("% saved");
     again.press("r");
     again.wait_for_text("r0001 is queued to go on");
-    again.press("Dy");
-    again.wait_for("refusal or deletion", |s| s.contains("is deleted") || s.contains("stop it before"));
-    again.press("qs");
-    assert_eq!(again.ended(), 0);
+    assert_eq!(again.left(), 0);
+    assert!(!folder.path().join("r0017").exists());
 
-    let mut third = Terminal::start(folder.path(), 200, 60);
+    let third = Terminal::start(folder.path(), 200, 60);
     third.wait_for_text("constant columns hidden");
-    third.press("qs");
-    assert_eq!(third.ended(), 0);
+    assert_eq!(third.left(), 0);
 }
 
 /// Steps of all runs together, as another process reads them.

@@ -9,6 +9,12 @@ mod runs;
 mod curves;
 #[path = "ui/forms.rs"]
 mod forms;
+#[path = "ui/parallel.rs"]
+mod parallel;
+#[path = "ui/preview.rs"]
+mod preview;
+#[path = "ui/wishes.rs"]
+mod wishes;
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use eigenscope::config::State;
@@ -76,6 +82,10 @@ impl Port for Fake {
         *self.looked.borrow_mut() = interest;
     }
     fn ask(&self, request: Request) {
+        if let Request::Picture { number, .. } = request {
+            let about = About::Picture { number, picture: Arc::new(preview::halves()) };
+            return self.says.borrow_mut().push(Message { about, ..Message::notice(String::new()) });
+        }
         self.asked.borrow_mut().push(request);
     }
     fn messages(&self) -> Vec<Message> {
@@ -333,6 +343,7 @@ const SCREENS: &[(&str, &[&str])] = &[
     ("compare", &["space", "j", "j", "space", "c", "h"]),
     ("settings", &["space", "j", "j", "space", "space", "3", "t"]),
     ("differences", &["space", "j", "j", "space", "c", "backtab"]),
+    ("parallel", &["space", "j", "space", "space", "c", "backtab", "backtab"]),
     ("compare_nothing", &["3"]),
     ("figure1", &["4"]),
     ("table1", &["5", "j", "j"]),

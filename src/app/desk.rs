@@ -4,12 +4,13 @@ use super::analyst::Analyst;
 use crate::engine::Engine;
 use crate::event::{Control, RunId};
 use crate::export;
+use crate::figure::Figure;
 use crate::job;
 use crate::record::Label;
 use crate::spec::{RunSpec, preset};
 use crate::store::StoreHandle;
 use crate::sweep::Sweep;
-use crate::view::{About, Message, Request, file_size};
+use crate::view::{About, Message, Picture, Request, file_size};
 use anyhow::Context;
 use crossbeam::channel::Sender;
 use std::path::PathBuf;
@@ -33,15 +34,16 @@ impl Desk {
         let field = result.as_ref().err().and_then(|e| e.downcast_ref::<job::JobError>()?.field().map(str::to_string));
         let about = if launch { About::Launch { field } } else { About::Other };
         match result {
-            Ok(text) if text.is_empty() => None,
-            Ok(text) => Some(Message { about, ..Message::notice(text) }),
+            Ok(message) if message.about != About::Other => Some(message),
+            Ok(message) if message.text.is_empty() => None,
+            Ok(message) => Some(Message { about, ..message }),
             Err(error) => Some(Message { about, ..Message::error(crate::cli::explain(&error)) }),
         }
     }
 
-    /// What was done, empty where that need not be said.
-    fn try_carry_out(&self, request: Request) -> anyhow::Result<String> {
-        Ok(match request {
+    /// What was done, without a text where that need not be said.
+    fn try_carry_out(&self, request: Request) -> anyhow::Result<Message> {
+        Ok(Message::notice(match request {
             Request::Launch(specs) => self.launch(&specs)?,
             Request::Sweep { sweep, text } => self.sweep(*sweep, text)?,
             Request::Demo => self.launch(&preset::demo(&preset::DEMO_TASKS))?,
@@ -104,12 +106,16 @@ impl Desk {
                 export::write(&figure, &export::Size::default(), &path)?;
                 format!("wrote {}", path.display())
             }
+            Request::Picture { number, figure } => {
+                let about = About::Picture { number, picture: Arc::new(picture(&figure)?) };
+                return Ok(Message { about, ..Message::notice(String::new()) });
+            }
             Request::SaveSpec { file_stem, text } => {
                 let command = if text.contains("\n[sweep]") { "sweep" } else { "train" };
                 let path = self.write_spec(&file_stem, text)?;
                 format!("wrote {}: eigenscope {command} {} launches it", path.display(), path.display())
             }
-        })
+        }))
     }
 
     fn write_spec(&self, file_stem: &str, text: String) -> anyhow::Result<PathBuf> {
@@ -158,6 +164,12 @@ impl Desk {
             [] => "nothing to launch".into(),
         })
     }
+}
+
+/// The picture that an export of the figure would hold.
+fn picture(figure: &Figure) -> Result<Picture, export::ExportError> {
+    let size = export::Size::default();
+    Ok(Picture { width: size.width, height: size.height, pixels: export::pixels(figure, &size)? })
 }
 
 /// Does `work` for each run; where some refuse, says how many it was done for and why the first refused.

@@ -45,8 +45,9 @@ pub fn train(globals: &Globals, specs: &[RunSpec], events: bool) -> anyhow::Resu
     work_and_tell(globals, &store, ids, events)
 }
 
-/// Queues the stopped, interrupted or failed `runs` again, all or none, and trains them to their end from their checkpoints.
-pub fn resume(globals: &Globals, store: &Store, runs: &[RunSummary]) -> anyhow::Result<u8> {
+/// Queues the stopped, interrupted or failed `runs` again, all or none, and trains them to their end from their checkpoints, telling
+/// `events` where asked.
+pub fn resume(globals: &Globals, store: &Store, runs: &[RunSummary], events: bool) -> anyhow::Result<u8> {
     for run in runs {
         if !run.status.is_resumable() {
             let (id, status) = (run.id.clone(), run.status.to_string());
@@ -60,7 +61,7 @@ pub fn resume(globals: &Globals, store: &Store, runs: &[RunSummary]) -> anyhow::
     for id in &ids {
         store.handle().requeue(id)?;
     }
-    work_and_tell(globals, store, ids, false)
+    work_and_tell(globals, store, ids, events)
 }
 
 /// Whether a run is queued for a device that is not lost.

@@ -1,7 +1,7 @@
 //! `runs`: past runs listed, shown, resumed, deleted, exported; what is said of them is in `label.rs`.
 
-use super::label;
 use super::{Answer, Globals, Subcommand, code, follow, print_json, size};
+use super::{events, label, sql};
 use crate::chart::{self, ChartOptions};
 use crate::export;
 use crate::record::{RunDetail, RunSummary};
@@ -82,7 +82,7 @@ impl Subcommand for Runs {
         let ids: Vec<&str> = chart::ALL.iter().map(|c| c.id()).collect();
         let what = Arg::new("chart").long("chart").value_name("CHART").default_value("loss").value_parser(ids);
         Command::new("runs")
-            .about("List, show, resume, tag, rename, archive, delete and export past runs")
+            .about("List, show, query, resume, tag, rename, archive, delete and export past runs")
             .subcommand_required(true)
             .subcommand(
                 Command::new("list")
@@ -96,8 +96,10 @@ impl Subcommand for Runs {
                     .about(
                         "Train stopped, interrupted or failed runs on from their checkpoints; ctrl-c stops and saves",
                     )
-                    .arg(run().num_args(1..)),
+                    .arg(run().num_args(1..))
+                    .arg(events::flag()),
             )
+            .subcommand(sql::command())
             .subcommand(Command::new("delete").about("Remove a run's records and files").arg(run()))
             .subcommand(size::flags(
                 Command::new("export")
@@ -113,7 +115,12 @@ impl Subcommand for Runs {
         let reader = store.reader()?;
         let Some((name, matches)) = matches.subcommand() else { return Ok(Answer::Code(code::USAGE)) };
         if name == "resume" {
-            return Ok(Answer::Code(follow::resume(globals, &store, &several(matches, &reader)?)?));
+            let (runs, events) = (several(matches, &reader)?, matches.get_flag("events"));
+            return Ok(Answer::Code(follow::resume(globals, &store, &runs, events)?));
+        }
+        if name == "sql" {
+            sql::carry_out(&reader, matches, globals.json)?;
+            return Ok(Answer::Code(code::OK));
         }
         if name == "export" {
             write_chart(&reader, &several(matches, &reader)?, matches, globals.json)?;

@@ -45,6 +45,16 @@ fn panel(panel: &Panel, rows: &mut Vec<[String; 5]>) {
                 at.iter().for_each(|x| row(label, x.to_string(), panel.y.label.clone(), f64::NAN));
             }
             Mark::Marker { label, at, .. } => row(label, at.0.to_string(), panel.y.label.clone(), at.1),
+            Mark::Track { label, points, texts, .. } => {
+                let crossed = panel.marks.iter().filter_map(|m| match m {
+                    Mark::Upright { name, .. } => Some(name),
+                    _ => None,
+                });
+                crossed.zip(points).zip(texts).for_each(|((axis, (_, place)), text)| {
+                    row(label, axis.clone(), text.clone(), *place);
+                });
+            }
+            Mark::Upright { .. } => {}
             Mark::Heatmap { cells } => {
                 for (i, line) in cells.iter().enumerate() {
                     for (j, value) in line.iter().enumerate() {

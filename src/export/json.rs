@@ -35,6 +35,13 @@ fn mark(mark: &Mark) -> Value {
         Mark::Span { label, bars, .. } => json!({ "kind": "span", "label": series(label), "bars": bars }),
         Mark::Gaps { label, at, .. } => json!({ "kind": "gaps", "label": label, "at": at }),
         Mark::Marker { label, at, .. } => json!({ "kind": "marker", "label": label, "at": at }),
+        Mark::Upright { x, name, ticks } => {
+            let ticks: Vec<Value> = ticks.iter().map(|t| json!([t.at, t.name, t.more])).collect();
+            json!({ "kind": "upright", "x": x, "name": name, "ticks": ticks })
+        }
+        Mark::Track { label, value, points, texts } => {
+            json!({ "kind": "track", "label": label, "value": value, "points": points, "texts": texts })
+        }
         Mark::Heatmap { cells } => json!({ "kind": "heatmap", "cells": cells }),
     }
 }

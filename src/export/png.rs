@@ -33,7 +33,7 @@ impl Exporter for Png {
 }
 
 /// Red, green and blue of every pixel, row by row.
-fn pixels(figure: &Figure, size: &Size) -> Result<Vec<u8>, ExportError> {
+pub(super) fn pixels(figure: &Figure, size: &Size) -> Result<Vec<u8>, ExportError> {
     let mut pixels = vec![255; size.width as usize * size.height as usize * 3];
     {
         let bitmap = BitMapBackend::with_buffer(&mut pixels, (size.width, size.height));

@@ -38,6 +38,7 @@ pub enum Action {
     Cancel,
     Delete,
     Export,
+    Preview,
     Copy,
     CopySpec,
     Earlier,

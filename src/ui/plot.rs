@@ -2,6 +2,7 @@
 
 mod heat;
 mod lines;
+mod uprights;
 
 pub use lines::{symbol, value};
 
@@ -74,7 +75,7 @@ pub fn draw(figure: &Figure, cursor: Option<Cursor>, area: Rect, buf: &mut Buffe
                 let here = cursor.filter(|c| c.panel == i).map(|c| (c.row, c.column));
                 heat::draw(panel, cells, scale, here, place, buf, theme);
             }
-            _ => lines::draw(panel, Lens::default(), place, buf, theme),
+            (_, scale) => lines::draw(panel, scale, Lens::default(), place, buf, theme),
         }
     }
     if let (Some(scale), 1..) = (&figure.scale, scale_line.height) {
@@ -85,7 +86,7 @@ pub fn draw(figure: &Figure, cursor: Option<Cursor>, area: Rect, buf: &mut Buffe
 /// Draws a figure of lines with what lies over them.
 pub fn draw_lens(figure: &Figure, lens: Lens, area: Rect, buf: &mut Buffer, theme: &Theme) {
     for (place, panel) in grid(figure, area).0.into_iter().zip(&figure.panels) {
-        lines::draw(panel, lens, place, buf, theme);
+        lines::draw(panel, None, lens, place, buf, theme);
     }
 }
 
@@ -104,6 +105,16 @@ pub fn locate(figure: &Figure, area: Rect, at: Position) -> Option<(usize, f64)>
     let places = grid(figure, area).0;
     let index = places.iter().position(|place| place.contains(at))?;
     Some((index, lines::x_at(figure.panels.get(index)?, places[index], at.x)?))
+}
+
+/// The cell of a heatmap at a place of the terminal, where the figure was drawn with this cursor.
+pub fn cell_at(figure: &Figure, cursor: Option<Cursor>, area: Rect, at: Position) -> Option<Cursor> {
+    let places = grid(figure, area).0;
+    let panel = places.iter().position(|place| place.contains(at))?;
+    let row = cursor.filter(|c| c.panel == panel).map(|c| c.row);
+    let of = figure.panels.get(panel)?;
+    let (row, column) = heat::Grid::of(of, cells(of)?, row, places[panel])?.at(at)?;
+    Some(Cursor { panel, row, column })
 }
 
 fn cells(panel: &Panel) -> Option<&[Vec<Option<f64>>]> {

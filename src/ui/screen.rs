@@ -87,6 +87,11 @@ pub trait Screen {
     fn act(&mut self, action: Action, scene: &Scene) -> Effect;
     fn draw(&self, frame: &mut Frame, area: Rect, scene: &Scene);
 
+    /// The action does nothing as things are; its key works all the same and may say why.
+    fn idle(&self, _: Action, _: &Scene) -> bool {
+        false
+    }
+
     /// A click, drag or turn of the wheel inside `area`, where it was last drawn; none where it means nothing here.
     fn mouse(&mut self, _: MouseEvent, _area: Rect, _: &Scene) -> Option<Effect> {
         None

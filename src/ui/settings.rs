@@ -84,7 +84,7 @@ mod tests {
         let (settings, problems) = parse(&Settings::default().to_toml());
         assert_eq!(problems, Vec::<String>::new());
         assert_eq!(settings.to_toml(), Settings::default().to_toml());
-        let changed = "theme = \"mono\"\nascii = true\n[keys]\nstop = [\"Z\", \"\\\"\"]\n[keys-on.run]\nstop = [\"W\"]\n[keys-on.launch]\ndown = [\"f3\"]\n";
+        let changed = "theme = \"mono\"\nascii = true\n[keys]\nstop = [\"Z\", \"\\\"\"]\n[keys-on.run]\nstop = [\"W\"]\nleft = [\"b\"]\n[keys-on.launch]\ndown = [\"f3\"]\n";
         let (settings, problems) = parse(changed);
         assert_eq!(problems, Vec::<String>::new());
         let (again, problems) = parse(&settings.to_toml());

@@ -165,6 +165,14 @@ impl Theme {
         })
     }
 
+    /// Colour of a line in a scale's colour: the dark end of the scale is hard to see on dark ground.
+    pub fn track(&self, rgb: Rgb) -> Option<Color> {
+        match self.scheme {
+            Scheme::Light => self.colour(rgb),
+            _ => self.colour(crate::figure::colour::paler(rgb, 0.3)),
+        }
+    }
+
     pub fn title(&self) -> Style {
         self.ink(self.scheme.inks().title).add_modifier(Modifier::BOLD)
     }

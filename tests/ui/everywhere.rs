@@ -7,14 +7,14 @@ use eigenscope::ui::{Order, Scheme, Settings};
 use std::path::Path;
 use std::time::Duration;
 
-fn click(ui: &mut Ui, kind: MouseEventKind, column: u16, row: u16) {
+pub fn click(ui: &mut Ui, kind: MouseEventKind, column: u16, row: u16) {
     ui.event(&Event::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }));
 }
 
-const DOWN: MouseEventKind = MouseEventKind::Down(MouseButton::Left);
+pub const DOWN: MouseEventKind = MouseEventKind::Down(MouseButton::Left);
 
 /// Column and row where a text first stands.
-fn place(buffer: &Buffer, wanted: &str) -> (u16, u16) {
+pub fn place(buffer: &Buffer, wanted: &str) -> (u16, u16) {
     let shown = text(buffer);
     let (row, line) = shown.lines().enumerate().find(|(_, l)| l.contains(wanted)).expect(wanted);
     let column = line[..line.find(wanted).expect("found")].chars().count();
@@ -61,6 +61,38 @@ fn keys_of_the_settings_file_hold_everywhere() {
     let (_, row) = place(&drawn(&mut ui, 100, 30), "> stop and save");
     let shown = text(&drawn(&mut ui, 100, 30));
     assert!(shown.lines().nth(row.into()).is_some_and(|l| l.contains(" Z")), "{shown}");
+}
+
+#[test]
+fn the_cursor_of_curves_can_have_other_keys() {
+    let port = fake(view());
+    let (settings, problems) = set("[keys-on.run]\nleft = [\"b\"]\nright = [\"w\"]\n");
+    assert_eq!(problems, []);
+    let mut ui = Ui::new(&port, &choices(), Colours::True).set(settings, &problems);
+    drawn(&mut ui, 160, 48);
+    let mut shown = |keys: &[&str]| {
+        keys.iter().for_each(|k| ui.event(&key(k)));
+        text(&drawn(&mut ui, 160, 48))
+    };
+    let head = |screen: &str| screen.lines().find(|l| l.contains("┌ loss ")).expect("a pane").to_string();
+    let still = head(&shown(&["enter"]));
+    assert_eq!(head(&shown(&["h"])), still, "the old key does nothing");
+    let read = head(&shown(&["b"]));
+    assert!(read.contains("step ") && read != still, "{read}");
+    assert_ne!(head(&shown(&["b"])), read);
+    assert_eq!(head(&shown(&["w"])), read);
+    // Compare keeps its keys.
+    let compared = shown(&["1", "space", "j", "space", "c", "h"]);
+    assert!(compared.contains("┌ loss step "), "{compared}");
+    // Without a screen's name it is chosen for all of them.
+    let (settings, problems) = set("[keys]\nleft = [\"b\"]\n");
+    let mut ui = Ui::new(&port, &choices(), Colours::True).set(settings, &problems);
+    drawn(&mut ui, 160, 48);
+    let mut read = |keys: &[&str]| {
+        keys.iter().for_each(|k| ui.event(&key(k)));
+        head(&text(&drawn(&mut ui, 160, 48))).contains("step ")
+    };
+    assert!(!read(&["enter", "h"]) && read(&["b"]) && !read(&["1", "space", "j", "space", "c", "h"]) && read(&["b"]));
 }
 
 #[test]
@@ -244,4 +276,49 @@ fn the_queue_is_shown_in_its_order_and_moved() {
     *port.view.borrow_mut() = Arc::new(moved);
     let shown = text(&drawn(&mut ui, 120, 30));
     assert!(shown.lines().any(|l| l.contains(">   2 r0007")), "{shown}");
+}
+
+#[test]
+fn the_help_is_scrolled_as_pagers_are() {
+    let port = fake(view());
+    let mut ui = Ui::new(&port, &choices(), Colours::True);
+    drawn(&mut ui, 80, 24);
+    let mut shown = |keys: &[&str]| {
+        keys.iter().for_each(|k| ui.event(&key(k)));
+        text(&drawn(&mut ui, 80, 24))
+    };
+    assert!(shown(&["?"]).contains("Keys 1 to 22 of "));
+    assert!(shown(&["j", "ctrl-d"]).contains("Keys 12 to 33 of "));
+    let last = shown(&["G"]);
+    assert!(last.contains("quit (asks while runs are active)"), "{last}");
+    // It does not go on below its end: one step back is seen at once.
+    assert_eq!(shown(&["j"]), last);
+    assert_ne!(shown(&["k"]), last);
+    assert!(shown(&["g"]).contains("Keys 1 to 22 of "));
+    assert!(!shown(&["x"]).contains("Keys"));
+}
+
+#[test]
+fn the_line_of_keys_names_what_does_something() {
+    let line = |keys: &[&str]| text(&after(&fake(view()), keys, 160, 30)).lines().nth(28).expect("a line").to_string();
+    assert!(
+        line(&[]).contains("x stop") && line(&[]).contains("p pause") && !line(&[]).contains("r resume"),
+        "{}",
+        line(&[])
+    );
+    let done = line(&["j", "j"]);
+    assert!(!done.contains("x stop") && !done.contains("r resume") && done.contains("C clone"), "{done}");
+    assert!(line(&["G"]).contains("r resume"));
+    // Of several that are marked one is enough.
+    assert!(line(&["space", "j", "space", "j"]).contains("x stop"));
+    assert!(line(&["enter", "tab", "tab", "tab"]).contains("[ scrub") && !line(&["enter"]).contains("[ scrub"));
+    assert!(!line(&["3"]).contains("zoom"), "nothing is compared");
+}
+
+#[test]
+fn a_heatmap_that_is_cut_says_so() {
+    let shown = text(&after(&fake(view()), &["7"], 80, 24));
+    assert!(shown.contains("effective rank, exp(entro… (1 to 4 of 6)"), "{shown}");
+    let whole = text(&after(&fake(view()), &["7"], 160, 48));
+    assert!(!whole.contains("of 6)"), "{whole}");
 }

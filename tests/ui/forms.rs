@@ -1,5 +1,6 @@
 //! Table 1, the layers' spectra and the launch form's history, cursor and file: keys by their effect.
 
+use super::everywhere::{DOWN, click, place};
 use super::{after, choices, drawn, fake, key, summary, text, view};
 use crossterm::event::Event;
 use eigenscope::event::Status;
@@ -127,4 +128,66 @@ fn seeds_of_the_best_follow_a_grid() {
     assert_eq!((sweep.grid.len(), &sweep.seeds[..]), (1, &[0, 1, 2][..]));
     let read = eigenscope::sweep::Asked::from_toml(text).expect("reads back").sweep("other").expect("a sweep");
     assert_eq!(read, **sweep);
+}
+
+#[test]
+fn cells_of_table_1_are_clicked() {
+    let port = fake(view());
+    for (width, height) in [(80, 24), (160, 48)] {
+        let mut ui = Ui::new(&port, &choices(), Colours::True);
+        drawn(&mut ui, width, height);
+        ui.event(&key("5"));
+        let (_, row) = place(&drawn(&mut ui, width, height), "RTE");
+        let (column, _) = place(&drawn(&mut ui, width, height), "LoRA ");
+        click(&mut ui, DOWN, column, row);
+        let shown = text(&drawn(&mut ui, width, height));
+        assert!(shown.contains("RTE · SymLoRA"), "{shown}");
+        let second = shown.lines().find(|l| l.contains("SymLoRA")).expect("names").match_indices("LoRA").nth(1);
+        let second =
+            shown.lines().find(|l| l.contains("SymLoRA")).expect("names")[..second.expect("LoRA").0].chars().count();
+        click(&mut ui, DOWN, second as u16 + 1, row + 1);
+        let shown = text(&drawn(&mut ui, width, height));
+        assert!(shown.contains("MRPC · LoRA"), "{shown}");
+        // The names and what lies beside the table are no cells.
+        click(&mut ui, DOWN, 2, row);
+        click(&mut ui, DOWN, column, height - 3);
+        assert!(text(&drawn(&mut ui, width, height)).contains("MRPC · LoRA"));
+        click(&mut ui, DOWN, second as u16 + 1, row + 1);
+        click(&mut ui, DOWN, second as u16 + 1, row + 1);
+        let shown = text(&drawn(&mut ui, width, height));
+        assert!(shown.contains("Launch: a comma"), "two clicks are enter: {shown}");
+    }
+}
+
+#[test]
+fn cells_of_heatmaps_are_clicked() {
+    let port = fake(view());
+    let mut ui = Ui::new(&port, &choices(), Colours::True);
+    drawn(&mut ui, 160, 48);
+    let mut reading = |keys: &[&str], at: (u16, u16)| {
+        keys.iter().for_each(|k| ui.event(&key(k)));
+        drawn(&mut ui, 160, 48);
+        click(&mut ui, DOWN, at.0, at.1);
+        text(&drawn(&mut ui, 160, 48))
+    };
+    // Rows of layers are alike high: one in the middle of the left panel, one at the right below.
+    let shown = reading(&["7"], (30, 20));
+    let first = shown.lines().nth(3).expect("a reading").to_string();
+    assert!(first.contains("layer ") && !first.contains("layer 1 "), "{first}");
+    let (column, row) = place(&after(&port, &["7"], 160, 48), "dead: ");
+    let second = reading(&[], (column + 60, row + 3)).lines().nth(3).expect("a reading").to_string();
+    assert!(second.contains("value") && second != first, "{second}");
+    let (column, row) = place(&after(&port, &["7"], 160, 48), "symmetry");
+    let symmetry = reading(&[], (column + 2, row));
+    assert!(
+        symmetry.contains("the best adapter by validation") || symmetry.contains("enter takes them here"),
+        "{symmetry}"
+    );
+    let figure1 = reading(&["4"], (120, 10)).lines().nth(1).expect("a reading").to_string();
+    assert!(figure1.contains("adapter"), "{figure1}");
+    let run = reading(&["2", "tab", "tab", "tab"], (10, 25));
+    assert!(
+        run.lines().any(|l| l.contains("layer ") && l.contains(" query: λ = ") && !l.contains("layer 1 ")),
+        "{run}"
+    );
 }

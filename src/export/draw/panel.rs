@@ -147,6 +147,29 @@ fn draw_mark<DB: DrawingBackend>(
             }
             Ok(())
         }
+        Mark::Upright { x, name, ticks } => {
+            let (Some(foot), Some(head)) = (at(*x, 0.0), at(*x, 1.0)) else { return Ok(()) };
+            c.line(vec![foot, head], INK, 0.6)?;
+            c.text(name, (foot.0, foot.1 + c.points(7.0)), 7.0, Hang::Left, INK)?;
+            let mut taken: Vec<i32> = Vec::new();
+            for tick in ticks {
+                let text = format!("{} {}", tick.name, tick.more);
+                let Some((x, y)) = at(*x, tick.at) else { continue };
+                if taken.iter().any(|t| (t - y).abs() < c.points(7.0)) {
+                    continue;
+                }
+                taken.push(y);
+                c.line(vec![(x - c.points(2.0), y), (x + c.points(2.0), y)], INK, 0.6)?;
+                // Inside the frame also at its ends.
+                let y = y.clamp(r.y + c.points(4.0), r.y + r.h - c.points(4.0));
+                c.text(text.trim_end(), (x + c.points(4.0), y), 6.5, Hang::Left, INK)?;
+            }
+            Ok(())
+        }
+        Mark::Track { value, points, .. } => {
+            let ink = scale.and_then(|s| s.colour(*value)).map_or(INK, colour);
+            c.line(points.iter().filter_map(|(x, y)| at(*x, *y)).collect(), ink, 1.4)
+        }
         Mark::Marker { colour: index, at: (x, y), .. } => match at(*x, *y) {
             Some(place) => c.put(&Circle::new(
                 place,
@@ -169,6 +192,7 @@ fn legend<DB: DrawingBackend>(c: &Canvas<DB>, r: Rect, panel: &Panel) -> Result<
             Mark::Line { label, colour, stroke, .. } => Some((label.as_str(), *colour, *stroke)),
             Mark::Marker { label, colour, .. } => Some((label.as_str(), *colour, Stroke::Solid)),
             Mark::Span { .. } | Mark::Gaps { .. } | Mark::Heatmap { .. } => None,
+            Mark::Upright { .. } | Mark::Track { .. } => None,
         })
         .filter(|(label, ..)| !label.is_empty())
         .collect();
@@ -215,6 +239,7 @@ fn drawn(r: Rect, panel: &Panel) -> Vec<(i32, i32)> {
             }
             Mark::Marker { at, .. } => pixel(r, panel, at.0, at.1).into_iter().collect(),
             Mark::Span { .. } | Mark::Gaps { .. } | Mark::Heatmap { .. } => Vec::new(),
+            Mark::Upright { .. } | Mark::Track { .. } => Vec::new(),
         }
     };
     panel.marks.iter().flat_map(of).collect()

@@ -102,12 +102,12 @@ impl Keymap {
         Err((format!("{} does nothing on {screen}", action.name()), format!("one of {}", names(&own))))
     }
 
-    /// Places of an action's general binding, or else of all its bindings.
+    /// Places of an action's bindings; where it has a general one, without those of the form, whose keys are others.
     fn everywhere(&self, action: Action) -> Vec<usize> {
         let of: Vec<usize> = (0..self.bounds.len()).filter(|i| self.bounds[*i].action == action).collect();
-        match of.iter().find(|i| self.bounds[**i].on.is_empty()) {
-            Some(general) => vec![*general],
-            None => of,
+        match of.iter().any(|i| self.bounds[*i].on.is_empty()) {
+            true => of.into_iter().filter(|i| !self.bounds[*i].on.contains(&TYPED)).collect(),
+            false => of,
         }
     }
 
@@ -123,7 +123,7 @@ impl Keymap {
             self.bounds.insert(own, split);
             return own;
         }
-        let general = self.everywhere(action)[0];
+        let general = self.everywhere(action).into_iter().find(|i| self.bounds[*i].on.is_empty()).unwrap_or(0);
         let own = Bound { on: vec![kind], ..self.bounds[general].clone() };
         self.bounds.insert(0, own);
         0
@@ -151,10 +151,13 @@ impl Keymap {
         found.or_else(|| (name == "ctrl-c").then_some(Action::Quit))
     }
 
-    /// The binding that a key means on a screen: its own before the general ones, chosen ones before the others.
+    /// The binding that a key means on a screen: its own before the general ones, chosen ones before the others. An action
+    /// with keys of its own there has no general ones.
     fn find(&self, key: &str, screen: Kind) -> Option<&Bound> {
         let rank = |b: &Bound| (b.on.is_empty(), !b.chosen);
-        let holds = |b: &&Bound| (b.on.is_empty() || b.on.contains(&screen)) && b.keys.iter().any(|k| k == key);
+        let own = |action: Action| self.bounds.iter().any(|b| b.action == action && b.on.contains(&screen));
+        let here = |b: &Bound| b.on.contains(&screen) || (b.on.is_empty() && !own(b.action));
+        let holds = |b: &&Bound| b.keys.iter().any(|k| k == key) && here(b);
         self.bounds.iter().filter(holds).min_by_key(|b| rank(b))
     }
 
@@ -203,10 +206,14 @@ impl Keymap {
             let shared = everywhere.iter().any(|i| std::ptr::eq(&self.bounds[*i], b));
             if shared && alike {
                 if !seen.contains(&b.action) {
-                    general += &line(&b.action.name(), b);
+                    let all = everywhere.iter().map(|i| &self.bounds[*i]).find(|b| b.on.is_empty());
+                    general += &line(&b.action.name(), all.unwrap_or(b));
                 }
                 seen.push(b.action);
                 continue;
+            }
+            if b.on.is_empty() {
+                general += &line(&b.action.name(), b);
             }
             for (_, text) in of_screens.iter_mut().filter(|(kind, _)| b.on.contains(kind)) {
                 *text += &line(&b.action.name(), b);

@@ -6,11 +6,67 @@ use crate::figure::{Panel, Range, Scale};
 use crate::ui::text::fit;
 use crate::ui::theme::Theme;
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use ratatui::style::{Modifier, Style};
 
 /// Densities for terminals without colour, from the low to the high end.
 const SHADES: [&str; 5] = [" ", "░", "▒", "▓", "█"];
+
+/// Where the cells of a panel stand.
+pub(super) struct Grid<'a> {
+    rows: &'a [String],
+    columns: &'a [String],
+    gutter: u16,
+    body: Rect,
+    /// Lines of a row, and the first row that is shown.
+    tall: u16,
+    first: usize,
+    own_scale: bool,
+}
+
+impl<'a> Grid<'a> {
+    /// With fewer lines than rows the window follows the row of the cursor. None where there is no room.
+    pub fn of(panel: &'a Panel, cells: &[Vec<Option<f64>>], cursor: Option<usize>, area: Rect) -> Option<Self> {
+        if area.height < 3 || area.width < 8 || cells.is_empty() {
+            return None;
+        }
+        let (Range::Names(rows), Range::Names(columns)) = (&panel.y.range, &panel.x.range) else { return None };
+        let gutter = rows.iter().map(|n| n.chars().count()).max().unwrap_or(0).min(8) as u16 + 1;
+        let own_scale = panel.scale.is_some() && area.height > 5;
+        let body = Rect {
+            x: area.x + gutter,
+            y: area.y + 1,
+            width: area.width.saturating_sub(gutter),
+            height: area.height - 2 - u16::from(own_scale),
+        };
+        if body.width == 0 || body.height == 0 {
+            return None;
+        }
+        let tall = (body.height as usize / cells.len()).clamp(1, 4) as u16;
+        let shown = (body.height / tall) as usize;
+        let first = cursor.map_or(0, |row| row.saturating_sub(shown.saturating_sub(1)));
+        Some(Self { rows, columns, gutter, body, tall, first, own_scale })
+    }
+
+    fn shown(&self) -> usize {
+        usize::from(self.body.height / self.tall)
+    }
+
+    /// First column of the terminal of a column of cells.
+    fn left(&self, column: usize) -> u16 {
+        self.body.x + (self.body.width as usize * column / self.columns.len().max(1)) as u16
+    }
+
+    /// Row and column of the cell at a place of the terminal.
+    pub fn at(&self, at: Position) -> Option<(usize, usize)> {
+        if !self.body.contains(at) {
+            return None;
+        }
+        let row = self.first + usize::from((at.y - self.body.y) / self.tall);
+        let column = (0..self.columns.len()).find(|j| (self.left(*j)..self.left(j + 1)).contains(&at.x))?;
+        (row < self.rows.len()).then_some((row, column))
+    }
+}
 
 pub(super) fn draw(
     panel: &Panel,
@@ -21,34 +77,20 @@ pub(super) fn draw(
     buf: &mut Buffer,
     theme: &Theme,
 ) {
-    if area.height < 3 || area.width < 8 || cells.is_empty() {
-        return;
-    }
-    let (Range::Names(rows), Range::Names(columns)) = (&panel.y.range, &panel.x.range) else { return };
-    let gutter = rows.iter().map(|n| n.chars().count()).max().unwrap_or(0).min(8) as u16 + 1;
+    let Some(grid) = Grid::of(panel, cells, cursor.map(|(row, _)| row), area) else { return };
+    let Grid { rows, columns, gutter, body, tall, first, own_scale } = grid;
     let style = if cursor.is_some() { theme.focused() } else { theme.title() };
-    buf.set_string(area.x, area.y, fit(&panel.title, area.width as usize), style);
-    let own_scale = panel.scale.is_some() && area.height > 5;
-    let body = Rect {
-        x: area.x + gutter,
-        y: area.y + 1,
-        width: area.width.saturating_sub(gutter),
-        height: area.height - 2 - u16::from(own_scale),
-    };
-    if body.width == 0 || body.height == 0 {
-        return;
-    }
-    // With fewer lines than layers the window follows the cursor.
-    let tall = (body.height as usize / cells.len()).clamp(1, 4) as u16;
+    let (shown, all) = (grid.shown(), cells.len());
+    let part = if shown < all { format!(" ({} to {} of {all})", first + 1, first + shown) } else { String::new() };
+    let room = (area.width as usize).saturating_sub(part.len());
+    buf.set_string(area.x, area.y, format!("{}{part}", fit(&panel.title, room)), style);
     let middle = (tall - 1) / 2;
-    let shown = (body.height / tall) as usize;
-    let first = cursor.map_or(0, |(row, _)| row.saturating_sub(shown.saturating_sub(1)));
-    let left = |j: usize| body.x + (body.width as usize * j / columns.len().max(1)) as u16;
+    let left = |j: usize| grid.left(j);
     // All numbers or none: a few among blanks would look like marks.
     let narrowest = body.width as usize / columns.len().max(1);
     let digits = Digits::of(cells.iter().flatten().flatten().copied());
     let numbers = cells.iter().flatten().flatten().all(|v| digits.text(*v).len() < narrowest);
-    for (line, i) in (first..cells.len()).take(shown).enumerate() {
+    for (line, i) in (first..cells.len()).take(grid.shown()).enumerate() {
         let y = body.y + line as u16 * tall;
         buf.set_string(area.x, y + middle, fit(&rows[i], gutter as usize - 1), theme.faint());
         for (j, value) in cells[i].iter().enumerate() {
@@ -61,7 +103,7 @@ pub(super) fn draw(
             }
         }
     }
-    let labels = body.y + (cells.len() - first).min(shown) as u16 * tall;
+    let labels = body.y + (cells.len() - first).min(grid.shown()) as u16 * tall;
     for (j, name) in columns.iter().enumerate() {
         let width = (left(j + 1) - left(j)) as usize;
         buf.set_string(left(j), labels, short(name, width.saturating_sub(1).max(1)), theme.faint());

@@ -1,8 +1,8 @@
 //! Lines, spans and markers of one panel on a braille grid with axes.
 
-use super::Lens;
+use super::{Lens, uprights};
 use crate::figure::reading::{self, Reading};
-use crate::figure::{Mark, Panel, SHAPES, Stroke, ticks};
+use crate::figure::{Mark, Panel, SHAPES, Scale, Stroke, ticks};
 use crate::ui::text::{exact, fit, harmless};
 use crate::ui::theme::{Colours, Theme};
 use ratatui::buffer::Buffer;
@@ -52,7 +52,7 @@ pub(super) fn x_at(panel: &Panel, area: Rect, column: u16) -> Option<f64> {
     Some(panel.x.range.at(share.clamp(0.0, 1.0)))
 }
 
-pub(super) fn draw(panel: &Panel, lens: Lens, area: Rect, buf: &mut Buffer, theme: &Theme) {
+pub(super) fn draw(panel: &Panel, scale: Option<&Scale>, lens: Lens, area: Rect, buf: &mut Buffer, theme: &Theme) {
     let Some(Frame { plot, gutter, y_ticks, titled }) = Frame::of(panel, area) else { return };
     if titled {
         buf.set_string(area.x, area.y, fit(&panel.title, area.width as usize), theme.title());
@@ -71,7 +71,8 @@ pub(super) fn draw(panel: &Panel, lens: Lens, area: Rect, buf: &mut Buffer, them
         }
     }
     x_axis(panel, plot, buf, theme);
-    canvas(panel, plot, buf, theme);
+    canvas(panel, scale, plot, buf, theme);
+    uprights::draw(panel, plot, buf, theme);
     gaps(panel, plot, buf, theme);
     if !lens.unnamed {
         legend(panel, plot, buf, theme);
@@ -89,7 +90,7 @@ pub fn value(reading: &Reading) -> String {
 }
 
 /// Column of a place on the horizontal axis, where the plot shows it.
-fn column(panel: &Panel, plot: Rect, x: f64) -> Option<u16> {
+pub(super) fn column(panel: &Panel, plot: Rect, x: f64) -> Option<u16> {
     let share = panel.x.range.share(x).filter(|s| (0.0..=1.0).contains(s))?;
     Some(plot.x + (share * f64::from(plot.width - 1)).round() as u16)
 }
@@ -154,7 +155,7 @@ fn x_axis(panel: &Panel, plot: Rect, buf: &mut Buffer, theme: &Theme) {
     }
 }
 
-fn canvas(panel: &Panel, plot: Rect, buf: &mut Buffer, theme: &Theme) {
+fn canvas(panel: &Panel, scale: Option<&Scale>, plot: Rect, buf: &mut Buffer, theme: &Theme) {
     let ink = |index: usize, pale: f64| theme.faded(index, pale).unwrap_or(Color::Reset);
     let marker = if theme.colours == Colours::None { Marker::Dot } else { Marker::Braille };
     let at = |x: f64, y: f64| Some((panel.x.range.share(x)?, panel.y.range.share(y)?));
@@ -209,7 +210,15 @@ fn canvas(panel: &Panel, plot: Rect, buf: &mut Buffer, theme: &Theme) {
                             signs.push((x, y, ratatui::text::Line::styled("◆", theme.series(*colour))));
                         }
                     }
-                    Mark::Gaps { .. } | Mark::Heatmap { .. } => {}
+                    Mark::Track { value, points, .. } => {
+                        let color = scale.and_then(|s| theme.track(s.colour(*value)?)).unwrap_or(Color::Reset);
+                        let places: Vec<(f64, f64)> = points.iter().filter_map(|(x, y)| at(*x, *y)).collect();
+                        for pair in places.windows(2) {
+                            let ((x1, y1), (x2, y2)) = (pair[0], pair[1]);
+                            context.draw(&Line { x1, y1, x2, y2, color });
+                        }
+                    }
+                    Mark::Gaps { .. } | Mark::Heatmap { .. } | Mark::Upright { .. } => {}
                 }
             }
             for (x, y, sign) in signs {

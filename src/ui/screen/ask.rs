@@ -37,6 +37,17 @@ pub(super) fn ask(action: Action, runs: &[&RunSummary]) -> Effect {
     }
 }
 
+/// None of the runs is in a state in which `action` would do something.
+pub(super) fn idle(action: Action, runs: &[&RunSummary]) -> bool {
+    let none = |fits: fn(Status) -> bool| !runs.iter().any(|r| fits(r.status));
+    match action {
+        Action::Stop | Action::Cancel => none(|s| s.is_live() || s == Status::Queued),
+        Action::Pause => none(|s| s == Status::Running),
+        Action::Resume => none(|s| s == Status::Paused || s.is_resumable()),
+        _ => runs.is_empty(),
+    }
+}
+
 /// Ids of the runs that `fits`.
 fn fitting(runs: &[&RunSummary], fits: impl Fn(Status) -> bool) -> Vec<RunId> {
     runs.iter().filter(|r| fits(r.status)).map(|r| r.id.clone()).collect()

@@ -29,15 +29,18 @@ enum Pane {
     Loss,
     Score,
     Settings,
+    Parallel,
     Differences,
 }
 
 /// Below these sizes one pane at a time is shown.
 const ROOMY: (u16, u16) = (100, 28);
+/// Columns from which all panes are shown.
+const WIDE: u16 = 150;
 /// Most rows of the runs' names.
 const NAMES: usize = 3;
 /// Columns of the pane of differences.
-const DIFFERENCES: u16 = 64;
+const DIFFERENCES: u16 = 56;
 const WHEEL: isize = 3;
 
 #[derive(Default)]
@@ -52,19 +55,25 @@ impl Pane {
         match self {
             Pane::Loss => Some("loss"),
             Pane::Score => Some("score"),
+            Pane::Parallel => Some("parallel"),
             Pane::Settings | Pane::Differences => None,
         }
+    }
+
+    fn has_curves(self) -> bool {
+        matches!(self, Pane::Loss | Pane::Score)
     }
 }
 
 impl panes::Pane for Pane {
-    const ALL: &'static [Self] = &[Pane::Loss, Pane::Score, Pane::Settings, Pane::Differences];
+    const ALL: &'static [Self] = &[Pane::Loss, Pane::Score, Pane::Settings, Pane::Parallel, Pane::Differences];
 
     fn title(self) -> &'static str {
         match self {
             Pane::Loss => "loss",
             Pane::Score => "validation score",
             Pane::Settings => "settings",
+            Pane::Parallel => "parallel",
             Pane::Differences => "paired difference",
         }
     }
@@ -89,10 +98,17 @@ fn places(area: Rect, current: Pane) -> (Option<Rect>, Vec<(Pane, Rect)>) {
     let [top, bottom] = Layout::vertical([Constraint::Fill(3), Constraint::Fill(2)]).areas(area);
     let [loss, score] = Layout::horizontal([Constraint::Fill(1); 2]).areas(top);
     let right = DIFFERENCES.min(area.width / 2);
-    let [settings, differences] = Layout::horizontal([Constraint::Fill(1), Constraint::Length(right)]).areas(bottom);
-    let panes =
-        [(Pane::Loss, loss), (Pane::Score, score), (Pane::Settings, settings), (Pane::Differences, differences)];
-    (None, panes.into())
+    let [left, right] = Layout::horizontal([Constraint::Fill(1), Constraint::Length(right)]).areas(bottom);
+    let mut panes = vec![(Pane::Loss, loss), (Pane::Score, score)];
+    if area.width >= WIDE {
+        let [settings, parallel] = Layout::horizontal([Constraint::Fill(1); 2]).areas(left);
+        panes.extend([(Pane::Settings, settings), (Pane::Parallel, parallel), (Pane::Differences, right)]);
+    } else {
+        // The two share a place.
+        let other = if current == Pane::Parallel { Pane::Parallel } else { Pane::Differences };
+        panes.extend([(Pane::Settings, left), (other, right)]);
+    }
+    (None, panes)
 }
 
 /// Sign and colour of the run at this place among the marked ones.
@@ -138,7 +154,8 @@ impl CompareScreen {
         let summaries = summaries(scene);
         match (pane, &figure) {
             (Pane::Settings, _) => title.push(Span::styled(self.settings.title(&summaries), theme.faint())),
-            (_, Ok(figure)) => title.extend(self.curves.title(figure, room, theme)),
+            (pane, Ok(figure)) if pane.has_curves() => title.extend(self.curves.title(figure, room, theme)),
+            (_, Ok(figure)) => title.push(Span::styled(format!("{} ", figure.title), theme.faint())),
             _ => {}
         }
         let block = Block::bordered().title(Line::from(title));
@@ -148,12 +165,15 @@ impl CompareScreen {
         match (pane, figure) {
             (Pane::Settings, _) => self.settings.draw(frame, inner, &summaries, theme),
             (Pane::Differences, _) => differences::draw(frame, inner, &summaries, theme),
+            (Pane::Parallel, Ok(figure)) => plot::draw(&figure, None, inner, frame.buffer_mut(), theme),
             (_, Ok(figure)) => {
                 // The names stand above the panes.
                 let lens = Lens { unnamed: true, ..self.curves.lens() };
                 plot::draw_lens(&figure, lens, inner, frame.buffer_mut(), theme);
             }
-            (_, Err(text)) => frame.render_widget(Paragraph::new(text).style(theme.faint()), inner),
+            (_, Err(text)) => {
+                frame.render_widget(Paragraph::new(text).style(theme.faint()).wrap(Wrap { trim: true }), inner);
+            }
         }
     }
 
@@ -209,12 +229,22 @@ impl Screen for CompareScreen {
                 Err(text) => Effect::Say(text),
             };
         }
-        let figure = self.figure(self.pane, &runs).ok();
+        let figure = Some(self.pane).filter(|p| p.has_curves()).and_then(|pane| self.figure(pane, &runs).ok());
         if action == Action::Copy {
             let read = figure.and_then(|f| self.curves.read(&f));
             return read.map_or_else(|| Effect::Say(UNREAD.into()), Effect::Copy);
         }
         self.curves.act(action, &runs, figure.as_ref()).unwrap_or(Effect::None)
+    }
+
+    fn idle(&self, action: Action, scene: &Scene) -> bool {
+        match action {
+            _ if scene.marked.len() < 2 => true,
+            Action::Right | Action::ZoomIn | Action::Horizontal | Action::LogScale => !self.pane.has_curves(),
+            Action::Smoothing => self.pane != Pane::Loss,
+            Action::AllFields => self.pane != Pane::Settings,
+            _ => false,
+        }
     }
 
     fn mouse(&mut self, event: MouseEvent, area: Rect, scene: &Scene) -> Option<Effect> {
@@ -235,7 +265,7 @@ impl Screen for CompareScreen {
         match (pane, event.kind) {
             (Pane::Settings, MouseEventKind::ScrollUp) => self.settings.scroll(-WHEEL, &summaries(scene)),
             (Pane::Settings, MouseEventKind::ScrollDown) => self.settings.scroll(WHEEL, &summaries(scene)),
-            (Pane::Settings | Pane::Differences, _) => {}
+            (Pane::Settings | Pane::Parallel | Pane::Differences, _) => {}
             _ => {
                 let figure = self.figure(pane, &runs).ok()?;
                 self.curves.mouse(event, &figure, Block::bordered().inner(place), &runs);

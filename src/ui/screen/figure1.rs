@@ -5,10 +5,12 @@ use crate::chart::{self, ChartOptions, Norm, Pick, Subject};
 use crate::figure::Figure;
 use crate::record::RunNorms;
 use crate::ui::action::Action;
+use crate::ui::clicks::is_click;
 use crate::ui::plot::{self, Cursor};
 use crate::view::{Interest, Request, View};
+use crossterm::event::MouseEvent;
 use ratatui::Frame;
-use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::layout::{Constraint, Layout, Position, Rect};
 use ratatui::text::Line;
 use ratatui::widgets::{Paragraph, Wrap};
 use std::cell::RefCell;
@@ -75,6 +77,14 @@ impl Figure1Screen {
         let (task, layer) = (panel.x.range.name(self.cursor.column), panel.y.range.name(self.cursor.row));
         format!("{} · {task} · layer {layer} = {value}", panel.title)
     }
+}
+
+/// Places of what is read, of the figure and of the caption, with its rows.
+fn split(area: Rect, figure: &Figure) -> ([Rect; 3], Vec<String>) {
+    let caption = textwrap::wrap(&figure.caption, usize::from(area.width.max(8)));
+    let rows = (caption.len() as u16).clamp(1, MOST_ROWS);
+    let parts = Layout::vertical([Constraint::Length(1), Constraint::Min(0), Constraint::Length(rows)]).areas(area);
+    (parts, caption.into_iter().map(|row| row.into_owned()).collect())
 }
 
 impl Screen for Figure1Screen {
@@ -148,17 +158,21 @@ impl Screen for Figure1Screen {
         }
     }
 
+    fn mouse(&mut self, event: MouseEvent, area: Rect, scene: &Scene) -> Option<Effect> {
+        let made = is_click(event).then(|| self.figure(scene.view))?;
+        let figure = made.as_ref().as_ref().ok()?;
+        let at = Position::new(event.column, event.row);
+        self.cursor = plot::cell_at(figure, Some(self.cursor), split(area, figure).0[1], at)?;
+        Some(Effect::None)
+    }
+
     fn draw(&self, frame: &mut Frame, area: Rect, scene: &Scene) {
         match self.figure(scene.view).as_ref() {
             Ok(figure) => {
-                let caption = textwrap::wrap(&figure.caption, usize::from(area.width.max(8)));
-                let rows = (caption.len() as u16).clamp(1, MOST_ROWS);
-                let [head, body, foot] =
-                    Layout::vertical([Constraint::Length(1), Constraint::Min(0), Constraint::Length(rows)]).areas(area);
+                let ([head, body, foot], caption) = split(area, figure);
                 frame.render_widget(Line::styled(self.reading(figure), scene.theme.focused()), head);
                 plot::draw(figure, Some(self.cursor), body, frame.buffer_mut(), scene.theme);
-                let lines: Vec<Line> =
-                    caption.into_iter().map(|row| Line::styled(row.into_owned(), scene.theme.faint())).collect();
+                let lines: Vec<Line> = caption.into_iter().map(|row| Line::styled(row, scene.theme.faint())).collect();
                 frame.render_widget(Paragraph::new(lines), foot);
             }
             Err(text) => {

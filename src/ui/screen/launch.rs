@@ -475,6 +475,10 @@ impl Screen for LaunchScreen {
         let block =
             Block::bordered().title(Span::styled(" Launch: a comma-separated list makes a grid ", theme.title()));
         let inner = block.inner(form);
+        let shown = self.first(form)..(self.first(form) + usize::from(inner.height)).min(FIELDS.len());
+        let more = format!(" fields {} to {} of {} ", shown.start + 1, shown.end, FIELDS.len());
+        let all = shown.len() >= FIELDS.len();
+        let block = if all { block } else { block.title_bottom(Span::styled(more, theme.faint())) };
         frame.render_widget(block, form);
         let height = inner.height.max(1) as usize;
         let first = self.first(form);

@@ -8,11 +8,13 @@ use crate::chart::{self, ChartOptions, Subject};
 use crate::figure::{Figure, Mark};
 use crate::record::{AnalysisKind, RunDetail};
 use crate::ui::action::Action;
+use crate::ui::clicks::is_click;
 use crate::ui::plot::{self, Cursor};
 use crate::ui::text::harmless;
 use crate::view::{Interest, Request};
+use crossterm::event::MouseEvent;
 use ratatui::Frame;
-use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::layout::{Constraint, Layout, Position, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 
@@ -78,6 +80,20 @@ fn open<'a>(scene: &'a Scene) -> Option<&'a RunDetail> {
     scene.view.open.as_deref().filter(|d| Some(&d.summary.id) == scene.open)
 }
 
+/// Places of the names of what can be shown, and of what is.
+fn parts(area: Rect) -> [Rect; 2] {
+    Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area)
+}
+
+/// Places of what is read, of the spectra and of the caption, with its rows.
+fn split(area: Rect, figure: &Figure) -> ([Rect; 3], Vec<String>) {
+    let caption = harmless(&figure.caption);
+    let caption = textwrap::wrap(&caption, usize::from(area.width.max(8)));
+    let rows = (caption.len() as u16).min(if area.height < 30 { 2 } else { 3 });
+    let parts = Layout::vertical([Constraint::Length(2), Constraint::Min(0), Constraint::Length(rows)]).areas(area);
+    (parts, caption.into_iter().map(|row| row.into_owned()).collect())
+}
+
 impl Screen for LayersScreen {
     fn kind(&self) -> Kind {
         Kind::Layers
@@ -140,6 +156,28 @@ impl Screen for LayersScreen {
         Effect::None
     }
 
+    fn idle(&self, action: Action, scene: &Scene) -> bool {
+        match action {
+            _ if open(scene).is_none() => true,
+            Action::Open => self.part == Part::Spectra,
+            Action::EarlierStep => self.part != Part::Spectra,
+            _ => false,
+        }
+    }
+
+    fn mouse(&mut self, event: MouseEvent, area: Rect, scene: &Scene) -> Option<Effect> {
+        let detail = open(scene).filter(|_| is_click(event))?;
+        let at = Position::new(event.column, event.row);
+        let [names, area] = parts(area);
+        if let Some(part) = panes::named_at(Some(names), at) {
+            (self.part, self.cursor) = (part, Cursor::default());
+            return Some(Effect::None);
+        }
+        let figure = self.figure(detail).ok()?;
+        self.cursor = plot::cell_at(&figure, Some(self.cursor), split(area, &figure).0[1], at)?;
+        Some(Effect::None)
+    }
+
     fn draw(&self, frame: &mut Frame, area: Rect, scene: &Scene) {
         let theme = scene.theme;
         let say = |frame: &mut Frame, text: String| {
@@ -148,7 +186,7 @@ impl Screen for LayersScreen {
         let Some(detail) = open(scene) else {
             return say(frame, "no run is open: 1 shows the table of runs, 7 there opens the selected one here".into());
         };
-        let [names, area] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
+        let [names, area] = parts(area);
         panes::draw_names(frame, Some(names), self.part, scene);
         let figure = match self.figure(detail) {
             Ok(figure) => figure,
@@ -158,11 +196,7 @@ impl Screen for LayersScreen {
                 return frame.render_widget(text.style(theme.faint()).wrap(Wrap { trim: true }), area);
             }
         };
-        let caption = harmless(&figure.caption);
-        let caption = textwrap::wrap(&caption, usize::from(area.width.max(8)));
-        let rows = (caption.len() as u16).min(if area.height < 30 { 2 } else { 3 });
-        let [head, body, foot] =
-            Layout::vertical([Constraint::Length(2), Constraint::Min(0), Constraint::Length(rows)]).areas(area);
+        let ([head, body, foot], caption) = split(area, &figure);
         let run = &detail.summary;
         let (at, records) = Records::place(detail);
         let record = match self.part {
@@ -176,7 +210,7 @@ impl Screen for LayersScreen {
         let reading = Line::styled(self.reading(&figure), theme.focused());
         frame.render_widget(Paragraph::new(vec![title, reading]), head);
         plot::draw(&figure, Some(self.cursor), body, frame.buffer_mut(), theme);
-        let lines: Vec<Line> = caption.into_iter().map(|row| Line::styled(row.into_owned(), theme.faint())).collect();
+        let lines: Vec<Line> = caption.into_iter().map(|row| Line::styled(row, theme.faint())).collect();
         frame.render_widget(Paragraph::new(lines), foot);
     }
 }

@@ -1,6 +1,6 @@
 //! What runs, what waits for its turn and what could go on, beside what each device is doing.
 
-use super::ask::ask;
+use super::ask::{self, ask};
 use super::runs::{status, status_style};
 use super::{Effect, Kind, Scene, Screen};
 use crate::event::{RunId, Status};
@@ -251,6 +251,15 @@ impl Screen for QueueScreen {
             Action::Later => Effect::Ask(Request::Shift(run.id.clone(), 1)),
             Action::Open => Effect::Open(run.id.clone()),
             _ => ask(action, &[run]),
+        }
+    }
+
+    fn idle(&self, action: Action, scene: &Scene) -> bool {
+        let rows = rows(scene.view);
+        match (rows.get(self.at(&rows)), action) {
+            (None, _) => true,
+            (Some(run), Action::Earlier | Action::Later) => run.status != Status::Queued,
+            (Some(run), _) => ask::idle(action, &[run]),
         }
     }
 

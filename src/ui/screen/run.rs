@@ -4,7 +4,7 @@ mod device;
 mod layers;
 mod log;
 
-use super::ask::ask;
+use super::ask::{self, ask};
 use super::curves::{Curves, UNREAD};
 use super::panes::{self, Pane as _};
 use super::runs::status_style;
@@ -13,6 +13,7 @@ use crate::chart::{self, Subject};
 use crate::figure::Figure;
 use crate::record::RunDetail;
 use crate::ui::action::Action;
+use crate::ui::clicks::is_click;
 use crate::ui::plot;
 use crate::ui::text::{duration, harmless, joined, number};
 use crate::view::{Interest, Request};
@@ -185,8 +186,7 @@ impl RunScreen {
             (Pane::Log, _) => self.log.draw(frame, inner, detail, theme),
             (Pane::Device, _) => device::draw(frame, inner, detail, theme),
             (Pane::Layers, Ok(figure)) => {
-                let track = u16::from(inner.height > 6);
-                let [cells, track] = Layout::vertical([Constraint::Min(0), Constraint::Length(track)]).areas(inner);
+                let [cells, track] = Layers::split(inner);
                 let cursor = focused.then_some(self.layers.cursor);
                 plot::draw(&figure, cursor, cells, frame.buffer_mut(), theme);
                 self.layers.draw_track(frame, track, detail, theme);
@@ -305,6 +305,18 @@ impl Screen for RunScreen {
         }
     }
 
+    fn idle(&self, action: Action, scene: &Scene) -> bool {
+        let Some(detail) = shown(scene) else { return true };
+        match action {
+            Action::Stop | Action::Pause | Action::Resume => ask::idle(action, &[&detail.summary]),
+            // Each pane has its own: of the others the line would only grow.
+            Action::EarlierStep => self.pane != Pane::Layers,
+            Action::ZoomIn | Action::Horizontal | Action::LogScale => !self.pane.has_curves(),
+            Action::Smoothing => self.pane != Pane::Loss,
+            _ => false,
+        }
+    }
+
     fn typed(&mut self, key: KeyEvent) -> bool {
         self.log.typed(key)
     }
@@ -335,6 +347,10 @@ impl Screen for RunScreen {
         };
         match pane {
             Pane::Log => self.log.scroll(WHEEL * wheel, detail),
+            Pane::Layers if is_click(event) => {
+                let figure = self.figure(pane, detail).ok()?;
+                self.layers.click(&figure, Block::bordered().inner(place), at);
+            }
             Pane::Layers => self.layers.records.scrub(detail, wheel),
             Pane::Device => {}
             _ => {

@@ -7,7 +7,7 @@ mod search;
 mod shown;
 mod table;
 
-use super::ask::ask;
+use super::ask::{self, ask};
 use super::{Effect, Kind, Scene, Screen};
 use crate::chart::{self, ChartOptions, Subject};
 use crate::config::RunTable;
@@ -302,6 +302,27 @@ impl Screen for RunsScreen {
         };
         self.select(&rows, go);
         Effect::None
+    }
+
+    fn idle(&self, action: Action, scene: &Scene) -> bool {
+        match action {
+            Action::Stop | Action::Pause | Action::Resume => {
+                // Of ten thousand rows the selected one is found without making them all.
+                let selected = match &self.selected {
+                    Some(Place::Run(id)) if scene.marked.is_empty() => scene.view.run(id),
+                    _ => None,
+                };
+                if let Some(run) = selected {
+                    return ask::idle(action, &[run]);
+                }
+                let rows = self.rows(scene.view, scene.marked);
+                let here = rows.get(self.position(scene.view, &rows));
+                ask::idle(action, &self.meant(scene, here))
+            }
+            // Without runs enter launches the demo.
+            Action::Open => false,
+            _ => scene.view.runs.is_empty(),
+        }
     }
 
     fn typed(&mut self, key: KeyEvent) -> bool {

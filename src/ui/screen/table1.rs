@@ -5,10 +5,12 @@ use crate::adapter;
 use crate::chart::table1::{Cell, Row, Seeds, Source, Table1};
 use crate::spec::{RunSpec, preset};
 use crate::ui::action::Action;
+use crate::ui::clicks::{Clicks, is_click};
 use crate::ui::text::harmless;
 use crate::view::{Interest, View};
+use crossterm::event::MouseEvent;
 use ratatui::Frame;
-use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::layout::{Constraint, Layout, Position, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Paragraph, Wrap};
 use std::cell::RefCell;
@@ -30,6 +32,7 @@ pub struct Table1Screen {
     row: usize,
     column: usize,
     source: Option<Source>,
+    clicks: Clicks,
     made: RefCell<Option<Made>>,
 }
 
@@ -56,6 +59,38 @@ impl Table1Screen {
         let (watermark, runs, source) = (view.watermark, view.runs.len(), self.source.clone());
         *made = Some(Made { watermark, runs, source, table: table.clone() });
         table
+    }
+
+    /// What is shown of the table in its frame.
+    fn grid(&self, table: &Table1, inner: Rect) -> Grid {
+        let across = usize::from(inner.width);
+        let metric = if across >= ROOMY { METRIC } else { 0 };
+        let shown = window(table, self.column, across.saturating_sub(TASK + metric));
+        let height = usize::from(inner.height).saturating_sub(HEAD).max(1);
+        Grid { metric, shown, first: self.row.saturating_sub(height - 1), height }
+    }
+
+    /// Row and column of the cell at a place of the terminal.
+    fn cell_at(&self, table: &Table1, area: Rect, at: Position) -> Option<(usize, usize)> {
+        let row = table.rows.get(self.row)?;
+        let reading = harmless(&self.reading(row, row.cells.get(self.column)?));
+        let inner = Block::bordered().inner(split(area, &reading, &harmless(&table.brief()))[0]);
+        if !inner.contains(at) {
+            return None;
+        }
+        let grid = self.grid(table, inner);
+        let line = usize::from(at.y - inner.y).checked_sub(HEAD)?;
+        let row = Some(grid.first + line).filter(|r| line < grid.height && *r < table.rows.len())?;
+        let mut left = TASK + grid.metric;
+        let x = usize::from(at.x - inner.x);
+        for column in grid.shown {
+            let width = width_of(table, adapter::ALL.get(column)?.id());
+            if (left..left + width).contains(&x) {
+                return Some((row, column));
+            }
+            left += width;
+        }
+        None
     }
 
     /// What stands under the cursor, whole.
@@ -119,6 +154,30 @@ fn window(table: &Table1, cursor: usize, room: usize) -> std::ops::Range<usize> 
     first..last
 }
 
+/// Places of the table, of what is read and of the caption.
+fn split(area: Rect, reading: &str, caption: &str) -> [Rect; 3] {
+    let rows_of = |text: &str| textwrap::wrap(text, usize::from(area.width.max(8))).len() as u16;
+    Layout::vertical([
+        Constraint::Min(4),
+        Constraint::Length(rows_of(reading).min(3)),
+        Constraint::Length(rows_of(caption).min(3)),
+    ])
+    .areas(area)
+}
+
+/// What is shown of the table.
+struct Grid {
+    /// Columns of the metrics.
+    metric: usize,
+    shown: std::ops::Range<usize>,
+    /// First row, and how many have room.
+    first: usize,
+    height: usize,
+}
+
+/// Lines of the methods' names and of what stands below them.
+const HEAD: usize = 2;
+
 impl Screen for Table1Screen {
     fn kind(&self) -> Kind {
         Kind::Table1
@@ -175,24 +234,24 @@ impl Screen for Table1Screen {
         Effect::None
     }
 
+    fn mouse(&mut self, event: MouseEvent, area: Rect, scene: &Scene) -> Option<Effect> {
+        let table = is_click(event).then(|| self.table(scene.view))?;
+        let cell = self.cell_at(&table, area, Position::new(event.column, event.row))?;
+        let again = self.clicks.is_double(event) && cell == (self.row, self.column);
+        (self.row, self.column) = cell;
+        Some(if again { self.act(Action::Open, scene) } else { Effect::None })
+    }
+
     fn draw(&self, frame: &mut Frame, area: Rect, scene: &Scene) {
         let theme = scene.theme;
         let table = self.table(scene.view);
-        let (Some(row), width) = (table.rows.get(self.row), usize::from(area.width)) else { return };
+        let Some(row) = table.rows.get(self.row) else { return };
         let Some(cell) = row.cells.get(self.column) else { return };
         let reading = harmless(&self.reading(row, cell));
         let caption = harmless(&table.brief());
-        let rows_of = |text: &str| textwrap::wrap(text, width.max(8)).len() as u16;
-        let [body, read, foot] = Layout::vertical([
-            Constraint::Min(4),
-            Constraint::Length(rows_of(&reading).min(3)),
-            Constraint::Length(rows_of(&caption).min(3)),
-        ])
-        .areas(area);
+        let [body, read, foot] = split(area, &reading, &caption);
         let inner = Block::bordered().inner(body);
-        let across = usize::from(inner.width);
-        let metric = if across >= ROOMY { METRIC } else { 0 };
-        let shown = window(&table, self.column, across.saturating_sub(TASK + metric));
+        let Grid { metric, shown, first, height } = self.grid(&table, inner);
         let mut more =
             if table.sources.len() > 1 { format!("({} models, m) ", table.sources.len()) } else { String::new() };
         if shown.len() < adapter::ALL.len() {
@@ -224,8 +283,6 @@ impl Screen for Table1Screen {
             }
         }
         let mut lines = vec![Line::from(head), Line::from(below)];
-        let height = usize::from(inner.height).saturating_sub(lines.len()).max(1);
-        let first = self.row.saturating_sub(height - 1);
         for (i, row) in table.rows.iter().enumerate().skip(first).take(height) {
             let mut line = vec![Span::raw(padded(row.label, TASK)), Span::styled(of_metric(row.metric), theme.faint())];
             for j in shown.clone() {

@@ -6,7 +6,7 @@ use crate::ui::plot::{self, Cursor};
 use crate::ui::screen::records::Records;
 use crate::ui::theme::Theme;
 use ratatui::Frame;
-use ratatui::layout::Rect;
+use ratatui::layout::{Constraint, Layout, Position, Rect};
 use ratatui::text::{Line, Span};
 
 #[derive(Default)]
@@ -20,6 +20,18 @@ impl Layers {
     pub fn place(&self, detail: &RunDetail) -> String {
         let (at, of) = Records::place(detail);
         format!("step {} ({at}/{of}) ", detail.norms_step)
+    }
+
+    /// Places of the heatmaps and of the line of records.
+    pub fn split(area: Rect) -> [Rect; 2] {
+        let track = u16::from(area.height > 6);
+        Layout::vertical([Constraint::Min(0), Constraint::Length(track)]).areas(area)
+    }
+
+    /// The cursor goes to the cell at this place of the pane.
+    pub fn click(&mut self, figure: &Figure, area: Rect, at: Position) {
+        let cell = plot::cell_at(figure, Some(self.cursor), Self::split(area)[0], at);
+        self.cursor = cell.unwrap_or(self.cursor);
     }
 
     /// The records as a line with the present one's place.
