@@ -51,6 +51,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("ratatui", &["ui"]),
     ("crossterm", &["ui"]),
     ("nucleo_matcher", &["ui"]),
+    ("ratatui_image", &["ui"]),
+    ("rustix", &["ui"]),
     ("plotters", &["export"]),
     ("clap", &["cli"]),
     ("tokenizers", &["data"]),
