@@ -87,6 +87,36 @@ pub struct TestScore {
     pub rows: Option<u64>,
 }
 
+#[cfg(test)]
+impl RunSummary {
+    /// A run for tests, of which nothing more is known than this.
+    pub(crate) fn example(id: &str, spec: RunSpec, status: Status, best: Option<f64>) -> Self {
+        Self {
+            id: RunId(id.into()),
+            name: spec.display_name(),
+            status,
+            spec,
+            facts: RunFacts::default(),
+            created: 0.0,
+            started: None,
+            ended: None,
+            cause: None,
+            step: 1,
+            epoch: 1.0,
+            seconds: 1.0,
+            loss: None,
+            last: best,
+            best,
+            best_epoch: None,
+            lambda: None,
+            position: 0,
+            tags: Vec::new(),
+            note: String::new(),
+            archived: false,
+        }
+    }
+}
+
 /// A series of the training points.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -287,32 +287,9 @@ fn seeds_of(runs: &[&RunSummary]) -> Option<Seeds> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{RunFacts, RunId};
 
     fn run(id: &str, spec: RunSpec, best: f64) -> RunSummary {
-        RunSummary {
-            id: RunId(id.into()),
-            name: String::new(),
-            status: Status::Done,
-            spec,
-            facts: RunFacts::default(),
-            created: 0.0,
-            started: None,
-            ended: None,
-            cause: None,
-            step: 1,
-            epoch: 1.0,
-            seconds: 1.0,
-            loss: None,
-            last: None,
-            best: Some(best),
-            best_epoch: None,
-            lambda: None,
-            tags: Vec::new(),
-            note: String::new(),
-            archived: false,
-            position: 0,
-        }
+        RunSummary::example(id, spec, Status::Done, Some(best))
     }
 
     fn spec(seed: u64, lr: f64) -> RunSpec {

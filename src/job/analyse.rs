@@ -71,7 +71,8 @@ fn deletion(
     let family = model.config.family.prefix();
     let names = matrices.iter().map(|m| Ok(module_path(family, m.layer as usize, &m.target)? + ".weight"));
     let names: Vec<String> = names.collect::<Result<_, JobError>>()?;
-    let orders = orders(&matrices, saved, effort.random);
+    let scaled = form(saved, "deletion")?.c.is_some();
+    let orders = orders(&matrices, saved, scaled, effort.random);
     let bytes = (model.config.hidden_size.pow(2) * size_of::<f32>()) as u64;
     // Every order begins with nothing taken away and ends with everything: these are scored once.
     let total = 2 + orders.len() * names.len().saturating_sub(1);
@@ -102,14 +103,13 @@ fn deletion(
     Ok(Analysis::Deletion(curved(saved, rows, curves)))
 }
 
-/// Each order's name and the matrices in it.
-fn orders(matrices: &[LayerNorm], saved: &Saved, random: usize) -> Vec<(String, Vec<usize>)> {
+/// Each order's name and the matrices in it; `scaled`: the method has a lambda.
+fn orders(matrices: &[LayerNorm], saved: &Saved, scaled: bool, random: usize) -> Vec<(String, Vec<usize>)> {
     let by = |value: &dyn Fn(&LayerNorm) -> f64| {
         let mut order: Vec<usize> = (0..matrices.len()).collect();
         order.sort_by(|a, b| value(&matrices[*a]).total_cmp(&value(&matrices[*b])));
         order
     };
-    let scaled = matrices.iter().any(|m| m.lambda != 1.0);
     let norm = if scaled { "‖λW₀‖" } else { "‖W₀‖" };
     let mut orders = Vec::new();
     if scaled {

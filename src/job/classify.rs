@@ -6,6 +6,7 @@ use crate::data::{Dataset, Example, Tokenizer};
 use crate::model::Checkpoint;
 use crate::task::LabelKind;
 use crate::train::checkpoint::CheckpointError;
+use crate::train::evaluate::argmax;
 use crate::train::{Backend, NamedTensor};
 use std::time::Instant;
 
@@ -115,9 +116,7 @@ impl Classifier {
             LabelKind::Classes(names) => {
                 let all: Vec<(String, f64)> =
                     names.iter().zip(softmax(&logits)).map(|(name, p)| (name.to_string(), p)).collect();
-                let best =
-                    all.iter().max_by(|a, b| a.1.total_cmp(&b.1)).map_or_else(String::new, |(name, _)| name.clone());
-                (best, all)
+                (names.get(argmax(&logits)).copied().unwrap_or_default().to_string(), all)
             }
         };
         Ok(Prediction { label, probabilities, switch, forward })

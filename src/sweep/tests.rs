@@ -1,35 +1,13 @@
 //! Sweeps by value and by property: what is launched next, in whatever order runs end and however often they are interrupted.
 
 use super::*;
-use crate::event::RunFacts;
 use crate::spec::SweepSpec;
 use proptest::prelude::*;
 use std::collections::HashSet;
 
 fn run(id: usize, spec: &RunSpec, status: Status, best: Option<f64>) -> RunSummary {
-    RunSummary {
-        id: RunId(format!("r{id:04}")),
-        name: spec.display_name(),
-        status,
-        spec: spec.clone(),
-        facts: RunFacts::default(),
-        created: id as f64,
-        started: None,
-        ended: None,
-        cause: None,
-        step: 1,
-        epoch: 1.0,
-        seconds: 1.0,
-        loss: None,
-        last: None,
-        best,
-        best_epoch: None,
-        lambda: None,
-        position: 0,
-        tags: Vec::new(),
-        note: String::new(),
-        archived: false,
-    }
+    let created = id as f64;
+    RunSummary { created, ..RunSummary::example(&format!("r{id:04}"), spec.clone(), status, best) }
 }
 
 fn fields(values: &[(&str, &[&str])]) -> SweepSpec {

@@ -103,33 +103,11 @@ fn of_task(runs: &[&RunSummary], methods: (&str, &str), task: &str) -> Paired {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{RunFacts, RunId, Status};
+    use crate::event::Status;
 
     fn run(method: &str, task: &str, seed: u64, best: Option<f64>) -> RunSummary {
         let spec = RunSpec { task: task.into(), method: method.into(), seed, ..RunSpec::default() };
-        RunSummary {
-            id: RunId("r0001".into()),
-            name: spec.display_name(),
-            status: Status::Done,
-            spec,
-            facts: RunFacts::default(),
-            created: 0.0,
-            started: None,
-            ended: None,
-            cause: None,
-            step: 1,
-            epoch: 1.0,
-            seconds: 1.0,
-            loss: None,
-            last: best,
-            best,
-            best_epoch: None,
-            lambda: None,
-            position: 0,
-            tags: Vec::new(),
-            note: String::new(),
-            archived: false,
-        }
+        RunSummary::example("r0001", spec, Status::Done, best)
     }
 
     #[test]
