@@ -250,13 +250,13 @@ impl Cuda {
         let (tables, norm) = ([of.word.at(0), of.token_type.at(0), of.position.at(0)], &of.norm);
         let (gamma, beta, eps) = (norm.weight.at(0), norm.bias.at(0), norm.eps);
         let at = Site::new(dropout, |d| d.hidden, encoder::site::EMBEDDINGS);
-        let (step, capacity, out) = (room.batch, bucket.tokens as i32, room.embedded);
+        let (step, capacity, out, split) = (room.batch, bucket.tokens as i32, room.embedded, room.split);
         let [words, kinds, places] = tables;
         self.gpu.launch(
             self.kernels.embed,
             Grid::warps(bucket.tokens, 1),
             &mut params![
-                step, capacity, ids, types, positions, numbers, words, kinds, places, gamma, beta, eps, at, out
+                step, capacity, ids, types, positions, numbers, words, kinds, places, gamma, beta, eps, at, out, split
             ],
         )?;
         let mut x = room.embedded;

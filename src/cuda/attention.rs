@@ -156,7 +156,8 @@ impl Attention {
         let (tools, bucket) = (pass.tools, pass.bucket);
         let tiled = self.of(bucket.most);
         let tiles = if pass.only_first { 1 } else { bucket.most.div_ceil(tiled.tile) };
-        let (step, rows, capacity, Kept { logs, flags }) = (tools.step, Rows::new(pass), bucket.tokens as i32, kept);
+        let (step, split, rows, capacity) = (tools.step, tools.split, Rows::new(pass), bucket.tokens as i32);
+        let Kept { logs, flags } = kept;
         // The kernel's powers are of base 2.
         let scale = self.scale * std::f32::consts::LOG2_E;
         let grid =
@@ -164,7 +165,7 @@ impl Attention {
         tools.gpu.launch(
             tiled.forward,
             grid,
-            &mut params![step, rows, qkv, scale, site, context, logs, flags, capacity],
+            &mut params![step, rows, qkv, scale, site, context, split, logs, flags, capacity],
         )
     }
 

@@ -68,7 +68,7 @@ impl Head {
         let (capacity, x) = (rows as i32, room.x);
         gpu.launch(kernels.head_input, Grid::flat(rows * n / 8), &mut params![step, capacity, hidden, input, x])?;
         let dense = Shape { storage: Storage::Float, ..Shape::forward(rows, n, n) };
-        tools.product(dense, x, weight, room.pre)?;
+        tools.products.run(gpu, dense, x, weight, room.pre)?;
         let labels = pass.word(pass.bucket.places().labels);
         let target = Target { labels, regression: i32::from(self.regression), unused: 0 };
         let HeadRoom { pre, pooled, logits, dlogits, losses, dx, .. } = *room;
@@ -99,9 +99,9 @@ impl Head {
             &mut params![step, pre, pooled, dlogits, of_weight_bias, of_out, of_out_bias],
         )?;
         let turned = Shape { a_turned: true, lda: n, storage: Storage::Float, ..Shape::backward(n, n, rows) };
-        tools.product(turned, pre, x, of_weight)?;
+        tools.products.run(gpu, turned, pre, x, of_weight)?;
         let back = Shape { storage: Storage::Float, ..Shape::backward(rows, n, n) };
-        tools.product(back, pre, weight, dx)?;
+        tools.products.run(gpu, back, pre, weight, dx)?;
         gpu.launch(kernels.head_slope, Grid::flat(rows * n / 8), &mut params![step, capacity, dx, input, slope])
     }
 }

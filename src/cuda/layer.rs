@@ -6,7 +6,6 @@ use super::batch::Bucket;
 use super::device::Gpu;
 use super::error::CudaError;
 use super::kernels::{Grid, params};
-use super::matmul::Shape;
 use super::projection::{Count, Inner, Matrix, Partials, Projection, Room, Strided, Tools};
 use super::room::{LayerRoom, Scratch};
 use super::weights::{Dense, Norm};
@@ -149,7 +148,7 @@ impl Layer {
     /// From x [tokens, n] to `own.out` [kept, n]; with `keeps` everything that the way back needs stays in `own`.
     pub fn forward(&self, pass: &Pass, x: u64, own: &LayerRoom, keeps: bool) -> Result<(), CudaError> {
         let Pass { tools, bucket, scratch, .. } = *pass;
-        let (gpu, kernels, n, kept) = (tools.gpu, tools.kernels, self.n, pass.kept());
+        let (gpu, kernels, split, n, kept) = (tools.gpu, tools.kernels, tools.split, self.n, pass.kept());
         // A key's bias moves all scores of a query alike, so softmax does not see it.
         self.input.forward(&tools, bucket.tokens, x, self.input_room(own), &[1])?;
 
@@ -170,11 +169,10 @@ impl Layer {
         let places = (tokens, residual_rows);
         self.normalise(pass, &self.attention_norm, places, attended, bias, x, at, scratch.x1, normed, keeps)?;
 
-        let shape = Shape::forward(kept, self.wide, n);
-        tools.product(shape, scratch.x1, self.intermediate.weight.at(0), own.u)?;
+        tools.forward([kept, self.wide, n], scratch.x1, &self.intermediate.weight, own.u)?;
         let (count, u, bias, wide) = ((kept * self.wide) as u64, own.u, self.intermediate.bias.at(0), scratch.wide);
-        gpu.launch(kernels.gelu_forward, Grid::flat(kept * self.wide / 8), &mut params![count, u, bias, wide])?;
-        tools.product(Shape::forward(kept, n, self.wide), wide, self.dense.weight.at(0), scratch.narrow)?;
+        gpu.launch(kernels.gelu_forward, Grid::flat(kept * self.wide / 8), &mut params![count, u, bias, wide, split])?;
+        tools.forward([kept, n, self.wide], wide, &self.dense.weight, scratch.narrow)?;
         let normed = Normed { normal: own.normal2, scales: own.scales2, flags: own.flags2 };
         let narrow = Strided { at: scratch.narrow, stride: n };
         let at = pass.hidden(site::output(self.index));
@@ -196,7 +194,7 @@ impl Layer {
         to: Normed,
         keeps: bool,
     ) -> Result<(), CudaError> {
-        let Tools { gpu, kernels, step, .. } = pass.tools;
+        let Tools { gpu, kernels, step, split, .. } = pass.tools;
         let count = pass.kept();
         let to = if keeps { to } else { Normed { normal: 0, scales: 0, flags: 0 } };
         let (numbers, stride, count_i32) = (pass.word(pass.bucket.places().numbers), x.stride as i32, count as i32);
@@ -205,7 +203,7 @@ impl Layer {
             kernels.add_norm,
             Grid::warps(count, 1),
             &mut params![
-                step, count_i32, tokens, rows, numbers, x.at, stride, bias, residual, gamma, beta, eps, site, y,
+                step, count_i32, tokens, rows, numbers, x.at, stride, bias, residual, gamma, beta, eps, site, y, split,
                 to.normal, to.scales, to.flags
             ],
         )
@@ -230,11 +228,12 @@ impl Layer {
         let normed = Normed { normal: own.normal2, scales: own.scales2, flags: own.flags2 };
         let at = pass.hidden(site::output(self.index));
         self.normalise_backward(pass, &self.norm, slope, normed, at, scratch.residual, scratch.narrow, n)?;
-        tools.product(Shape::backward(kept, self.wide, n), scratch.narrow, self.dense.weight.at(0), scratch.wide)?;
+        let back = &self.dense.weight.stored;
+        tools.backward([kept, self.wide, n], scratch.narrow, back, scratch.wide, false)?;
         let (count, u, bias, wide) = ((kept * self.wide) as u64, own.u, self.intermediate.bias.at(0), scratch.wide);
         gpu.launch(kernels.gelu_backward, Grid::flat(kept * self.wide / 8), &mut params![count, u, bias, wide])?;
-        let shape = Shape { adds: true, ..Shape::backward(kept, n, self.wide) };
-        tools.product(shape, wide, self.intermediate.weight.at(0), scratch.residual)?;
+        let back = &self.intermediate.weight.stored;
+        tools.backward([kept, n, self.wide], wide, back, scratch.residual, true)?;
 
         let normed = Normed { normal: own.normal1, scales: own.scales1, flags: own.flags1 };
         let at = pass.hidden(site::attention_output(self.index));

@@ -33,6 +33,8 @@ pub enum Storage {
     Float,
     /// f32 in three copies of 11 bits, multiplied in TF32.
     Split,
+    /// f32 in three copies of bf16 with f32 results.
+    Halves,
 }
 
 /// C [m, n] = A [m, k] B, with rows `lda`, `ldb` and `ldc` values apart.
@@ -118,6 +120,10 @@ impl Products {
         })
     }
 
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
     /// Asks for the product of `a` and `b` into `c`. The first of a shape is timed on these operands.
     pub fn run(&self, gpu: &Gpu, shape: Shape, a: u64, b: u64, c: u64) -> Result<(), CudaError> {
         if shape.m == 0 {
@@ -177,7 +183,8 @@ impl Products {
         use sys::cublasComputeType_t as Compute;
         use sys::cublasLtMatmulDescAttributes_t as Attribute;
         let real = shape.storage == Storage::Real && self.precision == Precision::Bf16;
-        let kind = if real { sys::cudaDataType::CUDA_R_16BF } else { sys::cudaDataType::CUDA_R_32F };
+        let kind = |narrow| if narrow { sys::cudaDataType::CUDA_R_16BF } else { sys::cudaDataType::CUDA_R_32F };
+        let operands = kind(real || shape.storage == Storage::Halves);
         let compute = match (self.precision, shape.storage) {
             (Precision::Bf16, Storage::Float) | (Precision::Tf32, Storage::Real) | (_, Storage::Split) => {
                 Compute::CUBLAS_COMPUTE_32F_FAST_TF32
@@ -186,16 +193,16 @@ impl Products {
         };
         let operation = result::create_matmul_desc(compute, sys::cudaDataType::CUDA_R_32F)?;
         let turn = |turned| if turned { OP_T } else { OP_N };
-        let layout = |rows: usize, columns: usize, ld: usize| {
+        let layout = |kind, rows: usize, columns: usize, ld: usize| {
             // A row-major matrix is its own transpose in columns.
             result::create_matrix_layout(kind, columns as u64, rows as u64, ld as i64)
         };
         let (a_rows, a_columns) = if shape.a_turned { (shape.k, shape.m) } else { (shape.m, shape.k) };
         let (b_rows, b_columns) = if shape.b_turned { (shape.n, shape.k) } else { (shape.k, shape.n) };
         let layouts = [
-            layout(b_rows, b_columns, shape.ldb)?,
-            layout(a_rows, a_columns, shape.lda)?,
-            layout(shape.m, shape.n, shape.ldc)?,
+            layout(operands, b_rows, b_columns, shape.ldb)?,
+            layout(operands, a_rows, a_columns, shape.lda)?,
+            layout(kind(real), shape.m, shape.n, shape.ldc)?,
         ];
         let mut plan = Plan { operation, layouts, algorithm: sys::cublasLtMatmulAlgo_t { data: [0; 8] } };
         let turns = [
@@ -264,6 +271,7 @@ impl Products {
         Ok(best.1)
     }
 
+    /// Bytes of a value of C.
     fn bytes(&self, shape: &Shape) -> usize {
         if shape.storage == Storage::Real { self.precision.bytes() } else { size_of::<f32>() }
     }

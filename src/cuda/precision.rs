@@ -5,7 +5,7 @@
 pub enum Precision {
     /// Multiplied as three TF32 products, see kernels/split.cu.
     F32 = 0,
-    /// Stored in f32, multiplied in TF32.
+    /// Stored in f32; on the way there three bf16 products (see `store8_split` in kernels/prelude.cu), on the way back one in TF32.
     Tf32 = 1,
     /// Trained values stay f32.
     Bf16 = 2,

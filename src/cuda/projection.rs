@@ -7,11 +7,12 @@ use super::device::{Gpu, Memory};
 use super::error::CudaError;
 use super::kernels::{Grid, Kernels, params};
 use super::matmul::{Products, Shape, Storage};
-use super::weights::{floats, upload};
+use super::weights::{Weight, floats};
 use crate::adapter::{Factor, Form};
 use crate::model::weights::Weights;
 use crate::train::BackendError;
 use crate::train::parameters::Parameters;
+use half::bf16;
 use std::ops::Range;
 
 /// Tokens of a warp of `combine`.
@@ -77,10 +78,11 @@ pub struct Matrix {
     v_rows: u64,
     v_scaled: u64,
     scaled: u64,
+    v_split: u64,
     u_transposed: i32,
     v_transposed: i32,
     c_len: i32,
-    unused: i32,
+    stride: i32,
 }
 
 /// Number of slabs that the gradients of a batch of `tokens` tokens are summed in.
@@ -169,8 +171,8 @@ pub struct Projection {
     size: usize,
     matrices: Vec<Linear>,
     /// [width, n]: every W0, then every V^T.
-    stacked: Memory,
-    /// The same with c.W0 for the way back, where the form has a c.
+    stacked: Weight,
+    /// What of it is for the way back, with c.W0, where the form has a c.
     scaled: Option<Memory>,
 }
 
@@ -181,7 +183,7 @@ pub struct Tools<'a> {
     pub kernels: &'a Kernels,
     pub products: &'a Products,
     pub attention: &'a Attention,
-    /// Where both sides of a split product go; 0 where none is split.
+    /// f32: where the sides of a split product go; TF32: where the next product on the way there reads; else 0.
     pub split: u64,
     /// Address of the step.
     pub step: u64,
@@ -190,9 +192,33 @@ pub struct Tools<'a> {
 }
 
 impl Tools<'_> {
-    /// Asks for the product of `a` and `b` into `c`, split into three TF32 products where the engine computes in f32.
-    pub fn product(&self, shape: Shape, a: u64, b: u64, c: u64) -> Result<(), CudaError> {
-        if self.split == 0 || shape.storage == Storage::Float || shape.m == 0 {
+    /// y [tokens, n] = x [tokens, k] W^T with W [n, k]. In TF32 x stands in `split`, where every kernel that writes the input of
+    /// such a product leaves it too.
+    pub fn forward(&self, [tokens, n, k]: [usize; 3], x: u64, weight: &Weight, y: u64) -> Result<(), CudaError> {
+        let shape = Shape::forward(tokens, n, k);
+        let Some(split) = &weight.split else { return self.product(shape, x, weight.stored.at(0), y) };
+        let deep = Weight::COPIES * k;
+        let shape = Shape { k: deep, lda: deep, ldb: deep, storage: Storage::Halves, ..shape };
+        self.products.run(self.gpu, shape, self.split, split.at(0), y)
+    }
+
+    /// dx [tokens, n] = dy [tokens, k] W with W [k, n], or added to it; `weight` as [`Weight::stored`].
+    pub fn backward(
+        &self,
+        [tokens, n, k]: [usize; 3],
+        dy: u64,
+        weight: &Memory,
+        dx: u64,
+        adds: bool,
+    ) -> Result<(), CudaError> {
+        let turned = self.products.precision() == Precision::Tf32;
+        let shape = if turned { Shape::forward(tokens, n, k) } else { Shape::backward(tokens, n, k) };
+        self.product(Shape { adds, ..shape }, dy, weight.at(0), dx)
+    }
+
+    /// The product of `a` and `b` into `c`, split into three TF32 products where the engine computes in f32.
+    fn product(&self, shape: Shape, a: u64, b: u64, c: u64) -> Result<(), CudaError> {
+        if self.products.precision() != Precision::F32 || shape.m == 0 {
             return self.products.run(self.gpu, shape, a, b, c);
         }
         let Shape { m, n, k, lda, ldb, b_turned, .. } = shape;
@@ -269,16 +295,16 @@ impl Projection {
         let with_c = matrices.iter().any(|m| m.adapted.as_ref().is_some_and(|a| a.c.is_some()));
         let columns = Columns::new(n, paths.len(), count, rank, with_c);
         stacked.resize(columns.width * n, 0.0);
-        Ok(Self {
-            n,
-            columns,
-            scaling: scaling as f32,
-            tied: form.tied(),
-            size,
-            matrices,
-            scaled: with_c.then(|| upload(gpu, precision, &stacked)).transpose()?,
-            stacked: upload(gpu, precision, &stacked)?,
-        })
+        let weight = Weight::new(gpu, precision, &stacked, n)?;
+        let scaled = if with_c {
+            // Matrices without a c stay as they are.
+            let copy = gpu.zeros(stacked.len() * size)?;
+            gpu.copy(copy.at(0), weight.stored.at(0), stacked.len() * size)?;
+            Some(copy)
+        } else {
+            None
+        };
+        Ok(Self { n, columns, scaling: scaling as f32, tied: form.tied(), size, matrices, scaled, stacked: weight })
     }
 
     /// Columns of the product.
@@ -293,7 +319,10 @@ impl Projection {
     /// Adapters for the kernels that copy factors into storage.
     pub fn descriptions(&self, values: u64) -> Vec<Matrix> {
         let value = |range: &Range<usize>| values + 4 * range.start as u64;
-        let row = |memory: &Memory, row: usize| memory.at(row * self.n * self.size);
+        let split = self.stacked.split.as_ref();
+        let turned = split.is_some();
+        // A row of the stacked weights, a column where they are turned.
+        let row = |memory: &Memory, row: usize| memory.at(row * if turned { 1 } else { self.n } * self.size);
         let one = |(i, m): (usize, &Linear)| {
             let a = m.adapted.as_ref()?;
             let scaled = self.scaled.as_ref().filter(|_| a.c.is_some());
@@ -301,15 +330,16 @@ impl Projection {
                 u: value(&a.u.range),
                 v: value(&a.v.range),
                 c: a.c.as_ref().map_or(0, value),
-                w0: row(&self.stacked, i * self.n),
+                w0: row(&self.stacked.stored, i * self.n),
                 u_rows: a.u_rows.at(0),
-                v_rows: row(&self.stacked, a.column),
+                v_rows: row(&self.stacked.stored, a.column),
                 v_scaled: self.scaled.as_ref().map_or(0, |s| row(s, a.column)),
                 scaled: scaled.map_or(0, |s| row(s, i * self.n)),
+                v_split: split.map_or(0, |s| s.at(a.column * Weight::COPIES * self.n * size_of::<bf16>())),
                 u_transposed: i32::from(a.u.transposed),
                 v_transposed: i32::from(a.v.transposed),
                 c_len: a.c.as_ref().map_or(0, |c| c.len() as i32),
-                unused: 0,
+                stride: if turned { self.columns.width } else { self.n } as i32,
             })
         };
         self.matrices.iter().enumerate().filter_map(one).collect()
@@ -349,8 +379,7 @@ impl Projection {
     /// From x [tokens, n] to the product z and the outputs. The matrices that `bare` names keep their product without the
     /// bias where they are not adapted.
     pub fn forward(&self, tools: &Tools, tokens: usize, x: u64, room: Room, bare: &[usize]) -> Result<(), CudaError> {
-        let shape = Shape::forward(tokens, self.columns.width, self.n);
-        tools.product(shape, x, self.stacked.at(0), room.z)?;
+        tools.forward([tokens, self.columns.width, self.n], x, &self.stacked, room.z)?;
         let mut parts = [Part::default(); 3];
         let mut count = 0;
         for (i, m) in self.matrices.iter().enumerate() {
@@ -411,9 +440,8 @@ impl Projection {
             )?;
         }
         if let Some((dx, adds)) = dx {
-            let shape = Shape { adds, ..Shape::backward(tokens, self.n, self.columns.width) };
-            let weights = self.scaled.as_ref().unwrap_or(&self.stacked);
-            tools.product(shape, dz, weights.at(0), dx)?;
+            let weights = self.scaled.as_ref().unwrap_or(&self.stacked.stored);
+            tools.backward([tokens, self.n, self.columns.width], dz, weights, dx, adds)?;
         }
         Ok(())
     }

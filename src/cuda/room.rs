@@ -7,11 +7,13 @@ use super::error::CudaError;
 use super::layer::{INPUT, OUTPUT};
 use super::precision::Precision;
 use super::projection::{Columns, SLABS};
+use super::weights::Weight;
 use crate::adapter::Method;
 use crate::model::Config;
 use crate::spec::RunSpec;
 use crate::train::parameters::outline;
 use crate::train::{BackendError, Part};
+use half::bf16;
 
 /// Sizes that do not change with the batch.
 #[derive(Clone, Copy, Debug)]
@@ -35,8 +37,7 @@ pub struct Sizes {
     /// Trained values, all and of the adapters.
     pub values: usize,
     pub adapters: usize,
-    /// Products are split.
-    pub splits: bool,
+    pub precision: Precision,
     /// Sets of partial gradients for each slab of tokens.
     pub sets: usize,
 }
@@ -77,7 +78,7 @@ impl Sizes {
             adapted: adapted(&INPUT) + adapted(&OUTPUT),
             values,
             adapters,
-            splits: precision == Precision::F32,
+            precision,
             sets: if form.tied() { 2 } else { 1 },
         })
     }
@@ -147,7 +148,7 @@ pub struct Room {
     pub scratch: Scratch,
     pub head: HeadRoom,
     pub partials: u64,
-    /// Both sides of a split product.
+    /// As [`super::projection::Tools::split`] says.
     pub split: u64,
     memory: Option<Memory>,
 }
@@ -246,9 +247,15 @@ fn cut(cutter: &mut Cutter, s: &Sizes, bucket: Bucket) -> Pieces {
         dx: cutter.take(wide_row),
     };
     let partials = cutter.take(SLABS * s.sets * s.adapters * 4);
-    let widest = s.wide.max(s.width).max(s.width_output);
-    let sides = 3 * (tokens.max(rows) * widest + widest * s.n) * 4 + 512;
-    let split = if s.splits { cutter.take(sides) } else { 0 };
+    let most = tokens.max(rows);
+    let split = match s.precision {
+        Precision::F32 => {
+            let widest = s.wide.max(s.width).max(s.width_output);
+            cutter.take(3 * (most * widest + widest * s.n) * size_of::<f32>() + 512)
+        }
+        Precision::Tf32 => cutter.take(Weight::COPIES * most * s.wide.max(s.n) * size_of::<bf16>()),
+        Precision::Bf16 => 0,
+    };
     (batch, embedded, layers, scratch, head, partials, split)
 }
 

@@ -70,8 +70,13 @@ struct Matrix {
     real* v_rows;    // V^T [RANK, HIDDEN], below W0 in the stacked weights
     real* v_scaled;  // the same below c.W0; null without c
     real* scaled;    // c.W0
+    u16* v_split;    // tf32: V^T [RANK, 3, HIDDEN] for the way there: high, low, high, see store8_split
     int u_transposed, v_transposed, c_len;
+    int stride; // of rows of the stacked weights; tf32 has these turned: V stands right of W0^T
 };
+
+// A product in TF32 reads only operands whose rows run along its sum at full speed (wgmma).
+#define TURNED (PRECISION == 1)
 
 // Storage copies of all factors; blockIdx.y is the matrix.
 extern "C" __global__ void refresh_factors(const Matrix* matrices) {
@@ -81,9 +86,15 @@ extern "C" __global__ void refresh_factors(const Matrix* matrices) {
     if (at >= RANK * HIDDEN) return;
     int j = at / HIDDEN, i = at % HIDDEN;
     m.u_rows[at] = narrow(m.u[m.u_transposed ? at : i * RANK + j]);
-    real v = narrow(operand(m.v[m.v_transposed ? at : i * RANK + j]));
-    m.v_rows[at] = v;
-    if (m.v_scaled) m.v_scaled[at] = v;
+    float v = m.v[m.v_transposed ? at : i * RANK + j];
+    u64 place = TURNED ? (u64)i * m.stride + j : (u64)j * m.stride + i;
+    m.v_rows[place] = narrow(operand(v));
+    if (m.v_scaled) m.v_scaled[place] = narrow(operand(v));
+#if PRECISION == 1
+    u16 high = narrow_bf16(v);
+    u16* split = m.v_split + (u64)j * 3 * HIDDEN + i;
+    split[HIDDEN] = narrow_bf16(v - widen(high)), split[0] = split[2 * HIDDEN] = high;
+#endif
 }
 
 // c.W0 for the gradient of x; blockIdx.y is the matrix, blockIdx.x its row.
@@ -91,11 +102,10 @@ extern "C" __global__ void refresh_scaled(const Matrix* matrices) {
     await_previous();
     const Matrix m = matrices[blockIdx.y];
     int row = blockIdx.x;
-    float c = m.c[m.c_len == 1 ? 0 : row];
     for (int column = threadIdx.x * 8; column < HIDDEN; column += blockDim.x * 8) {
         float v[8];
-        load8(m.w0 + (u64)row * HIDDEN + column, v);
-        for (int i = 0; i < 8; ++i) v[i] *= c;
-        store8_operand(m.scaled + (u64)row * HIDDEN + column, v);
+        load8(m.w0 + (u64)row * m.stride + column, v);
+        for (int i = 0; i < 8; ++i) v[i] *= m.c[m.c_len == 1 ? 0 : TURNED ? column + i : row];
+        store8_operand(m.scaled + (u64)row * m.stride + column, v);
     }
 }

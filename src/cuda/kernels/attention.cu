@@ -5,8 +5,8 @@
 
 // `scale` is that of the scores times log2 e, and log sums are of base 2.
 extern "C" __global__ void __launch_bounds__(ATTENTION_THREADS, (PRECISION != 2 ? 256 : HEAD <= 64 ? 768 : 512) / ATTENTION_THREADS)
-    ATTENTION(attention_forward)(const Step* step, Rows rows, Matrices in, float scale, Site site, real* context, float* logs,
-                      u32* flags, int capacity) {
+    ATTENTION(attention_forward)(const Step* step, Rows rows, Matrices in, float scale, Site site, real* context, u16* split,
+                      float* logs, u32* flags, int capacity) {
     await_previous();
     extern __shared__ __align__(16) u8 memory[];
     real* queries = (real*)memory;
@@ -89,8 +89,11 @@ extern "C" __global__ void __launch_bounds__(ATTENTION_THREADS, (PRECISION != 2 
     }
     // This warp's queries are no longer needed; their place holds its context.
     float kept_scale = site.threshold ? site.scale : 1.f;
-    to_tile(queries, warp * 16, out, kept_scale / total[0], kept_scale / total[1]);
+    to_tile<false>(queries, warp * 16, out, kept_scale / total[0], kept_scale / total[1]);
     __syncwarp();
-    real* to = context + (u64)(rows.only_first ? row : first + q0) * HIDDEN + column;
-    store_tile<16, WARP>(to, HIDDEN, queries, warp * 16, asked - q0, threadIdx.x % WARP);
+    u64 to = rows.only_first ? row : first + q0;
+    store_tile<16, WARP>(context + to * HIDDEN + column, HIDDEN, queries, warp * 16, asked - q0, threadIdx.x % WARP);
+#if PRECISION == 1
+    store_split<16>(split + to * 3 * HIDDEN + column, queries, warp * 16, asked - q0, threadIdx.x % WARP);
+#endif
 }

@@ -51,7 +51,7 @@ __device__ inline void add_turn(float (&dk)[HEAD_TILES][4], float (&dv)[HEAD_TIL
     for (int n = 0; n < TURN / 8; ++n)
 #pragma unroll
         for (int half = 0; half < 2; ++half)
-            store2(ds + (m0 + g + 8 * half) * SLOPE_ROW + n * 8 + 2 * t, dp[n][2 * half], dp[n][2 * half + 1]);
+            store2_operand(ds + (m0 + g + 8 * half) * SLOPE_ROW + n * 8 + 2 * t, dp[n][2 * half], dp[n][2 * half + 1]);
     product_by_row(dk, dp, of.rows + q1 * ROW);
 }
 
@@ -115,8 +115,8 @@ __device__ inline void finish_turns(Queries& of, const real* ds, const Keys& key
 #pragma unroll
         for (int n = 0; n < DQ_TILES; ++n) {
             real* at = of.rows + (q + g) * ROW + (tile + n) * 8 + 2 * t;
-            store2(at, dq[n][0], dq[n][1]);
-            store2(at + 8 * ROW, dq[n][2], dq[n][3]);
+            store2_operand(at, dq[n][0], dq[n][1]);
+            store2_operand(at + 8 * ROW, dq[n][2], dq[n][3]);
         }
     }
 }
@@ -143,8 +143,8 @@ __device__ inline void store_key_slopes(const Matrices& d, float (&dk)[HEAD_TILE
     if (s.skips_first() && m0 + lane / 4 == 0)
 #pragma unroll
         for (int n = 0; n < HEAD_TILES; ++n) dk[n][0] = dk[n][1] = dv[n][0] = dv[n][1] = 0;
-    to_tile(dk_tile, m0, dk, scale, scale);
-    to_tile(dv_tile, m0, dv, 1.f, 1.f);
+    to_tile<true>(dk_tile, m0, dk, scale, scale);
+    to_tile<true>(dv_tile, m0, dv, 1.f, 1.f);
     __syncwarp();
     u64 first = s.item.first + s.k0, column = s.item.column();
     store_tile<16, WARP>(d.k + first * d.k_stride + column, d.k_stride, dk_tile, m0, s.keys(), lane);

@@ -15,8 +15,8 @@ __device__ inline float cumulative(float u, float& bell) {
 #endif
 }
 
-// y = gelu(u + bias), [rows, WIDE]; u is kept for the way back.
-extern "C" __global__ void gelu_forward(u64 count, const real* u, const float* bias, real* y) {
+// y = gelu(u + bias), [rows, WIDE], in tf32 to `split` alone; u is kept for the way back.
+extern "C" __global__ void gelu_forward(u64 count, const real* u, const float* bias, real* y, u16* split) {
     await_previous();
     u64 at = ((u64)blockIdx.x * blockDim.x + threadIdx.x) * 8;
     if (at >= count) return;
@@ -28,7 +28,11 @@ extern "C" __global__ void gelu_forward(u64 count, const real* u, const float* b
         float x = v[i] + b[i];
         v[i] = x * cumulative(x, bell);
     }
-    store8_operand(y + at, v);
+#if PRECISION == 1
+    store8_split(split + at / WIDE * 3 * WIDE + at % WIDE, WIDE, v);
+#else
+    store8(y + at, v);
+#endif
 }
 
 // d *= gelu'(u + bias), [rows, WIDE].

@@ -27,17 +27,25 @@ __device__ inline void affine8(const float x[8], const float* gamma, const float
     for (int i = 0; i < 8; ++i) y[i] = x[i] * g[i] + b[i];
 }
 
+// Part of row t of what the next product and a residual read, [rows, HIDDEN].
+__device__ inline void store8_input(real* y, u16* split, int t, int column, const float v[8]) {
+    store8(y + (u64)t * HIDDEN + column, v);
+#if PRECISION == 1
+    store8_split(split + (u64)t * 3 * HIDDEN + column, HIDDEN, v);
+#endif
+}
+
 // x = dropout(LayerNorm(word[id] + type[type] + position[position])); tokens past the last are 0.
 extern "C" __global__ void embed(const Step* step, int capacity, const u32* ids, const u32* types, const u32* positions,
                                  const u32* places, const real* word, const real* type, const real* position,
-                                 const float* gamma, const float* beta, float eps, Site site, real* out) {
+                                 const float* gamma, const float* beta, float eps, Site site, real* out, u16* split) {
     await_previous();
     int t = blockIdx.x * (blockDim.x / WARP) + threadIdx.x / WARP;
     if (t >= capacity) return;
     float y[8];
     if (t >= step->tokens) {
         for (int i = 0; i < 8; ++i) y[i] = 0;
-        EACH_CHUNK(c, column) store8(out + (u64)t * HIDDEN + column, y);
+        EACH_CHUNK(c, column) store8_input(out, split, t, column, y);
         return;
     }
     Row x;
@@ -52,7 +60,7 @@ extern "C" __global__ void embed(const Step* step, int capacity, const u32* ids,
     EACH_CHUNK(c, column) {
         affine8(x.v[c], gamma, beta, column, y);
         if (site.threshold) drop8(y, kept8(site, step->step, (u64)places[t] * HIDDEN + column), site.scale);
-        store8_operand(out + (u64)t * HIDDEN + column, y);
+        store8_input(out, split, t, column, y);
     }
 }
 
@@ -60,8 +68,8 @@ extern "C" __global__ void embed(const Step* step, int capacity, const u32* ids,
 // rows[t] of the residual (likewise). Keeps x_hat, the reciprocal deviation and the kept flags where they are asked for.
 extern "C" __global__ void __launch_bounds__(256, 4) add_norm(const Step* step, int count, const int* tokens, const int* rows, const u32* places,
                                     const real* x, int x_stride, const float* bias, const real* residual, const float* gamma,
-                                    const float* beta, float eps, Site site, real* y, real* normal, float* scales,
-                                    u8* flags) {
+                                    const float* beta, float eps, Site site, real* y, u16* split, real* normal,
+                                    float* scales, u8* flags) {
     await_previous();
     int t = blockIdx.x * (blockDim.x / WARP) + threadIdx.x / WARP;
     if (t >= count) return;
@@ -86,7 +94,7 @@ extern "C" __global__ void __launch_bounds__(256, 4) add_norm(const Step* step, 
     EACH_CHUNK(c, column) {
         float out[8];
         affine8(r.v[c], gamma, beta, column, out);
-        store8_operand(y + (u64)t * HIDDEN + column, out);
+        store8_input(y, split, t, column, out);
         if (normal) store8(normal + (u64)t * HIDDEN + column, r.v[c]);
     }
     if (scales && threadIdx.x % WARP == 0) scales[t] = scale;

@@ -53,9 +53,11 @@ __device__ inline u32 pack_bf16(float low, float high) {
     return r;
 }
 
+__device__ inline u16 narrow_bf16(float v) { return (u16)pack_bf16(v, 0.f); }
+
 __device__ inline real narrow(float v) {
 #if PRECISION == 2
-    return (u16)pack_bf16(v, 0.f);
+    return narrow_bf16(v);
 #else
     return v;
 #endif
@@ -97,6 +99,21 @@ __device__ inline void store8(real* p, const float v[8]) {
 #endif
 }
 
+// tf32's products on the way there: x W = x_low W_high + x_high W_low + x_high W_high as one bf16 product three times as deep,
+// with v = high + low of 8 bits each. It takes the time of one TF32 product; what is left out is near 2^-17 of each term, where
+// TF32 would lose 2^-12. Writes eight values of x where such a product reads them: low, high, high, `apart` values apart.
+__device__ inline void store8_split(u16* to, int apart, const float v[8]) {
+    u32 low[4], high[4];
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+        high[i] = pack_bf16(v[2 * i], v[2 * i + 1]);
+        low[i] = pack_bf16(v[2 * i] - bits_to_float(high[i] << 16), v[2 * i + 1] - bits_to_float(high[i] & 0xffff0000u));
+    }
+    *(uint4*)to = make_uint4(low[0], low[1], low[2], low[3]);
+#pragma unroll
+    for (int copy = 1; copy < 3; ++copy) *(uint4*)(to + copy * apart) = make_uint4(high[0], high[1], high[2], high[3]);
+}
+
 // v as a product takes it: TF32 keeps 11 bits, and what it cuts off would all be of one sign.
 __device__ inline float operand(float v) {
 #if PRECISION == 1
@@ -108,7 +125,7 @@ __device__ inline float operand(float v) {
 #endif
 }
 
-// For what matrix products read.
+// For what products in TF32 read: those on the way back.
 __device__ inline void store8_operand(real* p, float v[8]) {
 #pragma unroll
     for (int i = 0; i < 8; ++i) v[i] = operand(v[i]);

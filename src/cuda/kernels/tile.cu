@@ -176,18 +176,24 @@ __device__ inline void store2(real* to, float low, float high) {
 #if PRECISION == 2
     *(u32*)to = pack_bf16(low, high);
 #else
-    *(float2*)to = make_float2(operand(low), operand(high));
+    *(float2*)to = make_float2(low, high);
 #endif
 }
 
-// Rows m0 + g and m0 + g + 8 of this warp's C to a tile.
+// For what products in TF32 read.
+__device__ inline void store2_operand(real* to, float low, float high) { store2(to, operand(low), operand(high)); }
+
+// Rows m0 + g and m0 + g + 8 of this warp's C to a tile, for products in TF32 or as they are.
+template <bool OPERAND>
 __device__ inline void to_tile(real* tile, int m0, const float (&c)[HEAD_TILES][4], float low, float high) {
     int g = threadIdx.x % WARP / 4, t = threadIdx.x % 4;
 #pragma unroll
     for (int n = 0; n < HEAD_TILES; ++n) {
         real* at = tile + (m0 + g) * ROW + n * 8 + 2 * t;
-        store2(at, c[n][0] * low, c[n][1] * low);
-        store2(at + 8 * ROW, c[n][2] * high, c[n][3] * high);
+        for (int half = 0; half < 2; ++half) {
+            float by = half ? high : low, x = c[n][2 * half] * by, y = c[n][2 * half + 1] * by;
+            OPERAND ? store2_operand(at + 8 * half * ROW, x, y) : store2(at + 8 * half * ROW, x, y);
+        }
     }
 }
 
@@ -221,6 +227,30 @@ __device__ inline void store_tile(real* to, int stride, const real* tile, int m0
         int row = m0 + i / HEAD, column = i % HEAD;
         if (row < count) to[(u64)row * stride + column] = tile[row * ROW + column];
     }
+#endif
+}
+
+// The same by one warp, to where tf32's next product reads it: rows of 3 HIDDEN values.
+template <int ROWS>
+__device__ inline void store_split(u16* to, const real* tile, int m0, int count, int lane) {
+#if PRECISION == 1
+#if HEAD % 8 == 0
+    for (int i = lane; i < ROWS * HEAD / 8; i += WARP) {
+        int row = m0 + i / (HEAD / 8), column = i % (HEAD / 8) * 8;
+        float v[8];
+        load8(tile + row * ROW + column, v);
+        if (row < count) store8_split(to + (u64)row * 3 * HIDDEN + column, HIDDEN, v);
+    }
+#else
+    for (int i = lane; i < ROWS * HEAD; i += WARP) {
+        int row = m0 + i / HEAD, column = i % HEAD;
+        if (row >= count) continue;
+        float v = tile[row * ROW + column];
+        u16 high = narrow_bf16(v);
+        u16* at = to + (u64)row * 3 * HIDDEN + column;
+        at[0] = narrow_bf16(v - widen(high)), at[HIDDEN] = at[2 * HIDDEN] = high;
+    }
+#endif
 #endif
 }
 
