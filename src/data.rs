@@ -1,6 +1,8 @@
 //! Rows of text to batches of token ids. Knows tasks and tokenizers, not models.
 
 mod batch;
+mod hub_glue;
+pub mod parquet;
 mod source;
 pub mod submission;
 mod tokenize;
@@ -33,6 +35,11 @@ pub enum DataError {
     /// `line` counts from 1, the header included.
     #[error("{file}, line {line}: {found}; expected {expected}")]
     Row { file: String, line: u64, found: String, expected: String },
+    /// `row` counts from 1.
+    #[error("{file}, column {column:?}, row {row}: {found}; expected {expected}")]
+    Cell { file: String, column: String, row: u64, found: String, expected: String },
+    #[error("{file}: {problem}")]
+    Parquet { file: String, problem: String },
     #[error("{file}: no rows; expected a header and rows")]
     Empty { file: String },
     #[error("tokenizer.json: {0}")]

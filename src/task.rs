@@ -35,6 +35,27 @@ impl Layout {
     }
 }
 
+/// Where a task's rows stand in the hub's copy of GLUE, `nyu-mll/glue`: Parquet files, a folder for each task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HubLayout {
+    /// Name of its folder there.
+    pub folder: &'static str,
+    pub text: &'static str,
+    pub pair: Option<&'static str>,
+    /// What the names of its validation files begin with.
+    pub validation: &'static str,
+    /// Each class in the order of the hub's numbers: what the hub calls it, and what [`LabelKind::Classes`] does. Empty where
+    /// labels are real numbers.
+    pub classes: &'static [(&'static str, &'static str)],
+}
+
+impl HubLayout {
+    /// What a row's label is called there.
+    pub const LABEL: &'static str = "label";
+    /// Id of the hub's copy.
+    pub const ID: &'static str = "nyu-mll/glue";
+}
+
 /// A file of test rows, which come without labels, and what predictions on them are called on GLUE's website.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestFile {
@@ -72,6 +93,8 @@ pub trait Task: Sync {
     fn labels(&self) -> LabelKind;
     /// Ids of its metrics, the main one first.
     fn metric_ids(&self) -> &'static [&'static str];
+
+    fn hub(&self) -> HubLayout;
 
     /// Names that its validation file goes by, the preferred first.
     fn validation_files(&self) -> &'static [&'static str] {

@@ -1,6 +1,6 @@
-//! Where a task's files are: the embedded sample, or a folder in GLUE's own arrangement.
+//! Where a task's files are: the embedded sample, or a folder in GLUE's own arrangement or in the hub's.
 
-use super::{DataError, Example, tsv};
+use super::{DataError, Example, hub_glue, tsv};
 use crate::task::{Task, TestFile};
 use std::fs::File;
 use std::io::BufReader;
@@ -18,7 +18,7 @@ pub enum Split {
 pub enum Source {
     /// 1,000 training and 250 validation rows of each task, compiled in.
     Embedded,
-    /// Holds the task's folder (`SST-2/train.tsv`) or the files themselves.
+    /// Holds the task's folder (`SST-2/train.tsv`, `sst2/train-00000-of-00001.parquet`) or the files themselves.
     Folder(PathBuf),
 }
 
@@ -50,7 +50,10 @@ impl Source {
 /// All rows of one split.
 pub fn load(task: &dyn Task, source: &Source, split: Split) -> Result<Vec<Example>, DataError> {
     match source {
-        Source::Folder(folder) => load_file(task, &locate(task, folder, split)?),
+        Source::Folder(folder) => match locate(task, folder, split)? {
+            Files::Tsv(path) => load_file(task, &path),
+            Files::Parquet(paths) => hub_glue::load(task, &paths),
+        },
         Source::Embedded => {
             let sample = EMBEDDED.iter().find(|(folder, ..)| *folder == task.folder());
             let (folder, train, dev) = sample.ok_or_else(|| DataError::Missing {
@@ -63,8 +66,11 @@ pub fn load(task: &dyn Task, source: &Source, split: Split) -> Result<Vec<Exampl
     }
 }
 
-/// All rows of one file in the task's layout.
+/// All rows of one file in the task's layout: GLUE's own, or the hub's where its name ends in `.parquet`.
 pub fn load_file(task: &dyn Task, path: &Path) -> Result<Vec<Example>, DataError> {
+    if path.extension().is_some_and(|e| e == "parquet") {
+        return hub_glue::load(task, &[path.to_path_buf()]);
+    }
     let file = File::open(path).map_err(|source| DataError::Io { path: path.into(), source })?;
     tsv::parse(task, &path.display().to_string(), BufReader::new(file))
 }
@@ -75,12 +81,24 @@ pub fn load_test(test: &TestFile, path: &Path) -> Result<Vec<Example>, DataError
     tsv::parse_test(test, &path.display().to_string(), BufReader::new(file))
 }
 
-fn locate(task: &dyn Task, folder: &Path, split: Split) -> Result<PathBuf, DataError> {
+/// The files of one split.
+enum Files {
+    Tsv(PathBuf),
+    Parquet(Vec<PathBuf>),
+}
+
+fn locate(task: &dyn Task, folder: &Path, split: Split) -> Result<Files, DataError> {
     let names = if split == Split::Train { &["train.tsv"][..] } else { task.validation_files() };
     let places = [folder.join(task.folder()), folder.to_path_buf()];
     let paths: Vec<PathBuf> = places.iter().flat_map(|p| names.iter().map(|n| p.join(n))).collect();
-    paths.iter().find(|p| p.is_file()).cloned().ok_or_else(|| DataError::Missing {
-        folder: folder.into(),
-        expected: paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", "),
-    })
+    if let Some(path) = paths.iter().find(|p| p.is_file()) {
+        return Ok(Files::Tsv(path.clone()));
+    }
+    let parquet = hub_glue::files(task, folder, split)?;
+    if !parquet.is_empty() {
+        return Ok(Files::Parquet(parquet));
+    }
+    let of_hub = folder.join(task.hub().folder).join(format!("{}-00000-of-00001.parquet", hub_glue::stem(task, split)));
+    let expected = paths.iter().chain([&of_hub]).map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ");
+    Err(DataError::Missing { folder: folder.into(), expected })
 }

@@ -137,7 +137,9 @@ impl Places {
                 })?
             }
             LabelKind::Score { low, high } => {
-                text.parse::<f64>().ok().filter(|v| (low..=high).contains(v)).ok_or_else(|| {
+                // The hub keeps scores as 32-bit numbers: read as such, both copies of GLUE train to the same bits.
+                let score = text.parse::<f64>().ok().filter(|v| (low..=high).contains(v));
+                score.map(|v| super::parquet::shortest(v as f32)).ok_or_else(|| {
                     wrong(format!("score {:?}", shorten(text)), format!("a number from {low} to {high}"))
                 })?
             }

@@ -1,6 +1,6 @@
 //! CoLA: acceptability of a sentence (Warstadt et al. 2018). Its files have no header.
 
-use super::{Column, LabelKind, Layout, Task, TestFile};
+use super::{Column, HubLayout, LabelKind, Layout, Task, TestFile};
 
 pub struct Cola;
 
@@ -23,6 +23,16 @@ impl Task for Cola {
 
     fn labels(&self) -> LabelKind {
         LabelKind::Classes(&["0", "1"])
+    }
+
+    fn hub(&self) -> HubLayout {
+        HubLayout {
+            folder: "cola",
+            text: "sentence",
+            pair: None,
+            validation: "validation",
+            classes: &[("unacceptable", "0"), ("acceptable", "1")],
+        }
     }
 
     fn metric_ids(&self) -> &'static [&'static str] {

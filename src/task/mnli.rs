@@ -1,6 +1,6 @@
 //! MNLI: inference between two sentences (Williams et al. 2018); validated on the matched genres.
 
-use super::{Column, LabelKind, Layout, Task, TestFile};
+use super::{Column, HubLayout, LabelKind, Layout, Task, TestFile};
 
 pub struct Mnli;
 
@@ -27,6 +27,16 @@ impl Task for Mnli {
 
     fn labels(&self) -> LabelKind {
         LabelKind::Classes(&["entailment", "neutral", "contradiction"])
+    }
+
+    fn hub(&self) -> HubLayout {
+        HubLayout {
+            folder: "mnli",
+            text: "premise",
+            pair: Some("hypothesis"),
+            validation: "validation_matched",
+            classes: &[("entailment", "entailment"), ("neutral", "neutral"), ("contradiction", "contradiction")],
+        }
     }
 
     fn metric_ids(&self) -> &'static [&'static str] {

@@ -1,6 +1,6 @@
 //! MRPC: whether two sentences are paraphrases (Dolan and Brockett 2005).
 
-use super::{Column, LabelKind, Layout, Task};
+use super::{Column, HubLayout, LabelKind, Layout, Task};
 
 pub struct Mrpc;
 
@@ -27,6 +27,16 @@ impl Task for Mrpc {
 
     fn labels(&self) -> LabelKind {
         LabelKind::Classes(&["0", "1"])
+    }
+
+    fn hub(&self) -> HubLayout {
+        HubLayout {
+            folder: "mrpc",
+            text: "sentence1",
+            pair: Some("sentence2"),
+            validation: "validation",
+            classes: &[("not_equivalent", "0"), ("equivalent", "1")],
+        }
     }
 
     fn metric_ids(&self) -> &'static [&'static str] {

@@ -1,6 +1,6 @@
 //! QNLI: whether a sentence answers a question (from SQuAD, Rajpurkar et al. 2016).
 
-use super::{Column, LabelKind, Layout, Task};
+use super::{Column, HubLayout, LabelKind, Layout, Task};
 
 pub struct Qnli;
 
@@ -23,6 +23,16 @@ impl Task for Qnli {
 
     fn labels(&self) -> LabelKind {
         LabelKind::Classes(&["entailment", "not_entailment"])
+    }
+
+    fn hub(&self) -> HubLayout {
+        HubLayout {
+            folder: "qnli",
+            text: "question",
+            pair: Some("sentence"),
+            validation: "validation",
+            classes: &[("entailment", "entailment"), ("not_entailment", "not_entailment")],
+        }
     }
 
     fn metric_ids(&self) -> &'static [&'static str] {

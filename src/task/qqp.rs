@@ -1,6 +1,6 @@
 //! QQP: whether two questions mean the same (Quora).
 
-use super::{Column, LabelKind, Layout, Task, TestFile};
+use super::{Column, HubLayout, LabelKind, Layout, Task, TestFile};
 
 pub struct Qqp;
 
@@ -27,6 +27,16 @@ impl Task for Qqp {
 
     fn labels(&self) -> LabelKind {
         LabelKind::Classes(&["0", "1"])
+    }
+
+    fn hub(&self) -> HubLayout {
+        HubLayout {
+            folder: "qqp",
+            text: "question1",
+            pair: Some("question2"),
+            validation: "validation",
+            classes: &[("not_duplicate", "0"), ("duplicate", "1")],
+        }
     }
 
     fn metric_ids(&self) -> &'static [&'static str] {

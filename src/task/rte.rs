@@ -1,6 +1,6 @@
 //! RTE: textual entailment (Dagan et al. 2006 and its successors).
 
-use super::{Column, LabelKind, Layout, Task};
+use super::{Column, HubLayout, LabelKind, Layout, Task};
 
 pub struct Rte;
 
@@ -23,6 +23,16 @@ impl Task for Rte {
 
     fn labels(&self) -> LabelKind {
         LabelKind::Classes(&["entailment", "not_entailment"])
+    }
+
+    fn hub(&self) -> HubLayout {
+        HubLayout {
+            folder: "rte",
+            text: "sentence1",
+            pair: Some("sentence2"),
+            validation: "validation",
+            classes: &[("entailment", "entailment"), ("not_entailment", "not_entailment")],
+        }
     }
 
     fn metric_ids(&self) -> &'static [&'static str] {

@@ -1,6 +1,6 @@
 //! SST-2: sentiment of a film review's phrase (Socher et al. 2013).
 
-use super::{Column, LabelKind, Layout, Task};
+use super::{Column, HubLayout, LabelKind, Layout, Task};
 
 pub struct Sst2;
 
@@ -23,6 +23,16 @@ impl Task for Sst2 {
 
     fn labels(&self) -> LabelKind {
         LabelKind::Classes(&["0", "1"])
+    }
+
+    fn hub(&self) -> HubLayout {
+        HubLayout {
+            folder: "sst2",
+            text: "sentence",
+            pair: None,
+            validation: "validation",
+            classes: &[("negative", "0"), ("positive", "1")],
+        }
     }
 
     fn metric_ids(&self) -> &'static [&'static str] {

@@ -1,6 +1,6 @@
 //! STS-B: similarity of two sentences from 0 to 5 (Cer et al. 2017).
 
-use super::{Column, LabelKind, Layout, Task};
+use super::{Column, HubLayout, LabelKind, Layout, Task};
 
 pub struct StsB;
 
@@ -23,6 +23,10 @@ impl Task for StsB {
 
     fn labels(&self) -> LabelKind {
         LabelKind::Score { low: 0.0, high: 5.0 }
+    }
+
+    fn hub(&self) -> HubLayout {
+        HubLayout { folder: "stsb", text: "sentence1", pair: Some("sentence2"), validation: "validation", classes: &[] }
     }
 
     fn metric_ids(&self) -> &'static [&'static str] {

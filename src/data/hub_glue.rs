@@ -1,0 +1,104 @@
+//! GLUE as the hub keeps it: Parquet files, a folder for each task, labels as numbers whose order is the hub's own. Knows no
+//! network: the files are on this disk.
+
+use super::parquet::{Table, Value};
+use super::{DataError, Example, Split};
+use crate::task::{HubLayout, LabelKind, Task};
+use std::path::{Path, PathBuf};
+
+/// Where the writer leaves the names of classes, as JSON.
+const NOTE: &str = "huggingface";
+
+/// What the names of a split's files begin with.
+pub fn stem(task: &dyn Task, split: Split) -> &'static str {
+    if split == Split::Train { "train" } else { task.hub().validation }
+}
+
+/// The files of one split under `folder`, in order; none where there are no Parquet files. They are named
+/// `train-00000-of-00003.parquet` and lie in the task's folder or in `folder` itself.
+pub(super) fn files(task: &dyn Task, folder: &Path, split: Split) -> Result<Vec<PathBuf>, DataError> {
+    for place in [folder.join(task.hub().folder), folder.to_path_buf()] {
+        let mut found: Vec<(usize, usize, PathBuf)> = Vec::new();
+        for entry in std::fs::read_dir(&place).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let numbers = name.to_str().and_then(|name| numbers(name, stem(task, split)));
+            found.extend(numbers.map(|(at, of)| (at, of, entry.path())));
+        }
+        found.sort();
+        let Some((_, of, _)) = found.first() else { continue };
+        let of = *of;
+        let lacks = (0..of).find(|i| !found.iter().any(|(at, among, _)| (at, among) == (i, &of)));
+        if let Some(at) = lacks {
+            let expected =
+                place.join(format!("{}-{at:05}-of-{of:05}.parquet", stem(task, split))).display().to_string();
+            return Err(DataError::Missing { folder: folder.into(), expected });
+        }
+        return Ok(found.into_iter().filter(|(_, among, _)| *among == of).map(|(.., path)| path).collect());
+    }
+    Ok(Vec::new())
+}
+
+/// The file's number and how many there are, where its name is one of a split's.
+fn numbers(name: &str, stem: &str) -> Option<(usize, usize)> {
+    let (at, of) = name.strip_prefix(stem)?.strip_prefix('-')?.strip_suffix(".parquet")?.split_once("-of-")?;
+    Some((at.parse().ok()?, of.parse().ok()?))
+}
+
+/// All rows of files in the hub's layout, one file after the other.
+pub(super) fn load(task: &dyn Task, paths: &[PathBuf]) -> Result<Vec<Example>, DataError> {
+    let mut rows = Vec::new();
+    for path in paths {
+        read(task, path, &mut rows)?;
+    }
+    let file = || paths.first().map(|p| p.display().to_string()).unwrap_or_default();
+    if rows.is_empty() { Err(DataError::Empty { file: file() }) } else { Ok(rows) }
+}
+
+fn read(task: &dyn Task, path: &Path, rows: &mut Vec<Example>) -> Result<(), DataError> {
+    let (table, layout) = (Table::open(path)?, task.hub());
+    let classes = classes(&table, task)?;
+    let mut columns = vec![HubLayout::LABEL, layout.text];
+    columns.extend(layout.pair);
+    table.read(&columns, &mut |row, cells| {
+        let text = |at: usize| match &cells[at] {
+            Value::Text(text) => Ok(text.clone()),
+            other => Err(table.wrong(columns[at], row, other.describe(), "text")),
+        };
+        let wrong = |expected: String| Err(table.wrong(columns[0], row, cells[0].describe(), expected));
+        let label = match (task.labels(), &cells[0]) {
+            (LabelKind::Classes(_), Value::Whole(n)) => match usize::try_from(*n).ok().and_then(|n| classes.get(n)) {
+                Some(class) => *class as f64,
+                None => return wrong(format!("a class from 0 to {}", classes.len().saturating_sub(1))),
+            },
+            (LabelKind::Classes(_), _) => return wrong("the number of a class".into()),
+            (LabelKind::Score { low, high }, Value::Real(x)) if (low..=high).contains(x) => *x,
+            (LabelKind::Score { low, high }, _) => return wrong(format!("a real number from {low} to {high}")),
+        };
+        rows.push(Example { text: text(1)?, pair: layout.pair.map(|_| text(2)).transpose()?, label });
+        Ok(())
+    })
+}
+
+/// Our class of each of the file's numbers. Where the file itself says what its classes are called, that holds.
+fn classes(table: &Table, task: &dyn Task) -> Result<Vec<usize>, DataError> {
+    let LabelKind::Classes(ours) = task.labels() else { return Ok(Vec::new()) };
+    let known = task.hub().classes;
+    let names = table.note(NOTE).and_then(named).unwrap_or_else(|| known.iter().map(|(n, _)| (*n).into()).collect());
+    let class = |name: &String| {
+        let our = known.iter().find(|(theirs, _)| theirs == name).map(|(_, our)| *our)?;
+        ours.iter().position(|n| *n == our)
+    };
+    let classes: Option<Vec<usize>> = names.iter().map(class).collect();
+    classes.ok_or_else(|| {
+        let expected: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+        let found = format!("classes {}", super::tsv::shorten(&names.join(", ")));
+        table.wrong(HubLayout::LABEL, 0, found, format!("{}: is this {}?", expected.join(", "), task.label()))
+    })
+}
+
+/// Names of the classes in the note that the `datasets` library leaves.
+fn named(note: &str) -> Option<Vec<String>> {
+    let note: serde_json::Value = serde_json::from_str(note).ok()?;
+    let names = note.pointer("/info/features/label/names")?.as_array()?;
+    names.iter().map(|n| n.as_str().map(str::to_string)).collect()
+}
