@@ -5,7 +5,7 @@
 //! | layer | modules |
 //! |---|---|
 //! | 0 words | [`event`], [`record`], [`spec`], [`config`] |
-//! | 1 mathematics | [`random`], [`metric`], [`stats`], [`task`], [`data`], [`adapter`], [`model`], [`analysis`], [`train`], [`cpu`], [`cuda`], [`job`], [`sweep`] |
+//! | 1 mathematics | [`random`], [`metric`], [`stats`], [`task`], [`data`], [`tensors`], [`adapter`], [`model`], [`analysis`], [`train`], [`cpu`], [`cuda`], [`job`], [`sweep`] |
 //! | 2 memory | [`store`] |
 //! | 3 motion | [`engine`] |
 //! | 4 meaning | [`view`], [`figure`], [`chart`] |
@@ -30,6 +30,7 @@ pub mod random;
 pub mod stats;
 pub mod sweep;
 pub mod task;
+pub mod tensors;
 pub mod train;
 
 pub mod store;

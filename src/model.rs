@@ -10,6 +10,7 @@ pub mod real;
 pub mod shape;
 pub mod weights;
 
+use crate::tensors::{MAX_FILE, TensorFileError, read_capped};
 pub use config::Config;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -26,14 +27,22 @@ static TOKENIZER: &[u8] = include_bytes!("../assets/mini-roberta/tokenizer.json"
 /// The files of a model folder.
 pub const FILES: [&str; 3] = ["config.json", "model.safetensors", "tokenizer.json"];
 
+/// The most bytes of each of them that are read.
+const MOST_BYTES: [u64; 3] = [4 << 20, MAX_FILE, 256 << 20];
+
+/// What the weights may be called, the first that is there being read.
+pub const WEIGHT_FILES: [&str; 2] = [FILES[1], "pytorch_model.bin"];
+
 /// Why a model cannot be used.
 #[derive(Debug, Error)]
 pub enum ModelError {
     #[error(
-        "model {0:?}: neither \"mini-roberta\" nor a folder here; put config.json, model.safetensors and tokenizer.json of {0} into a folder and give --model FOLDER"
+        "model {0:?}: neither \"mini-roberta\" nor a folder here; put config.json, model.safetensors (or pytorch_model.bin) and tokenizer.json of {0} into a folder and give --model FOLDER"
     )]
     Unknown(String),
-    #[error("{folder}: {missing} is missing; a model folder holds config.json, model.safetensors and tokenizer.json")]
+    #[error(
+        "{folder}: {missing} is missing; a model folder holds config.json, model.safetensors or pytorch_model.bin, and tokenizer.json"
+    )]
     MissingFile { folder: PathBuf, missing: String },
     #[error("{path}: {source}")]
     Read { path: PathBuf, source: std::io::Error },
@@ -74,7 +83,10 @@ impl ModelSource {
         if !path.is_dir() {
             return Err(ModelError::Unknown(name.into()));
         }
-        let missing: Vec<&str> = FILES.into_iter().filter(|f| !path.join(f).is_file()).collect();
+        let there = |file: &&str| path.join(file).is_file();
+        let weights = WEIGHT_FILES.iter().any(there);
+        let mut missing: Vec<&str> = FILES.into_iter().filter(|f| !there(f)).collect();
+        missing.retain(|f| *f != FILES[1] || !weights);
         if missing.is_empty() {
             Ok(Self::Folder(path.into()))
         } else {
@@ -100,20 +112,23 @@ impl ModelSource {
     /// The bytes of one of [`FILES`], by its place there.
     fn read(&self, file: usize) -> Result<Cow<'static, [u8]>, ModelError> {
         let Self::Folder(folder) = self else { return Ok(Cow::Borrowed([CONFIG, WEIGHTS, TOKENIZER][file])) };
-        let path = folder.join(FILES[file]);
-        match std::fs::read(&path) {
+        let path = if file == 1 { weights_of(folder) } else { folder.join(FILES[file]) };
+        match read_capped(&path, MOST_BYTES[file]) {
             Ok(bytes) => Ok(Cow::Owned(bytes)),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            Err(TensorFileError::Io(e)) if e.kind() == std::io::ErrorKind::NotFound => {
                 Err(ModelError::MissingFile { folder: folder.clone(), missing: FILES[file].into() })
             }
-            Err(source) => Err(ModelError::Read { path, source }),
+            Err(TensorFileError::Io(source)) => Err(ModelError::Read { path, source }),
+            Err(TensorFileError::Content(problem)) => {
+                Err(ModelError::Weights { file: path.display().to_string(), problem })
+            }
         }
     }
 
     /// Which weights these are: a file that was changed is another.
     fn identity(&self) -> String {
         let Self::Folder(folder) = self else { return EMBEDDED.into() };
-        let path = folder.join(FILES[1]);
+        let path = weights_of(folder);
         let path = path.canonicalize().unwrap_or(path);
         let about = path.metadata().ok().and_then(|of| Some((of.len(), of.modified().ok()?)));
         format!("{} {about:?}", path.display())
@@ -129,18 +144,23 @@ impl ModelSource {
 
     /// Reads and checks all three files.
     pub fn load(&self) -> Result<Checkpoint, ModelError> {
-        let label = match self {
-            Self::Embedded => EMBEDDED.to_string(),
-            Self::Folder(folder) => folder.display().to_string(),
-        };
         let config = self.config()?;
-        let file = format!("{label}/{}", FILES[1]);
+        let file = match self {
+            Self::Embedded => format!("{EMBEDDED}/{}", FILES[1]),
+            Self::Folder(folder) => weights_of(folder).display().to_string(),
+        };
         let weights = Weights::parse(file, self.read(1)?, Some(config.family))?.known_as(self.identity());
         for (name, shape) in config.encoder_shapes() {
             weights.check(&name, &shape)?;
         }
         Ok(Checkpoint { config, weights, tokenizer: self.tokenizer()?.into_owned() })
     }
+}
+
+/// The file of weights in a model's folder.
+fn weights_of(folder: &Path) -> PathBuf {
+    let mut files = WEIGHT_FILES.iter().map(|file| folder.join(file));
+    files.find(|path| path.is_file()).unwrap_or_else(|| folder.join(FILES[1]))
 }
 
 /// A model's three files, read.

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["event", "record", "spec", "config"],
     &[
-        "random", "metric", "stats", "task", "data", "adapter", "model", "analysis", "train", "cpu", "cuda", "job",
-        "sweep",
+        "random", "metric", "stats", "task", "data", "tensors", "adapter", "model", "analysis", "train", "cpu", "cuda",
+        "job", "sweep",
     ],
     &["store"],
     &["engine"],
@@ -27,7 +27,8 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("stats", &["task", "data", "adapter", "model", "analysis", "train"]),
     ("task", &["data", "adapter", "model", "analysis", "train"]),
     ("data", &["adapter", "model", "analysis", "train"]),
-    ("adapter", &["data", "model", "analysis", "train"]),
+    ("tensors", &["task", "data", "adapter", "model", "analysis", "train"]),
+    ("adapter", &["data", "tensors", "model", "analysis", "train"]),
     ("analysis", &["model", "train"]),
     ("model", &["train", "cpu", "cuda", "job"]),
     ("train", &["cpu", "cuda", "job"]),

@@ -2,7 +2,8 @@
 
 use super::{NamedTensor, Parameter, Part, State, Values};
 use crate::spec::RunSpec;
-use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use crate::tensors::{Entry, TensorFile, TensorFileError, shown};
+use safetensors::{Dtype, tensor::TensorView};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
@@ -19,7 +20,7 @@ pub const LAST_ADAPTER: &str = "adapter-last.safetensors";
 pub enum CheckpointError {
     #[error("{path}: {source}")]
     Io { path: PathBuf, source: std::io::Error },
-    #[error("{path}: not a usable safetensors file ({source})")]
+    #[error("{path}: cannot be written as safetensors ({source})")]
     Format { path: PathBuf, source: safetensors::SafeTensorError },
     #[error("{path}: {what}")]
     Content { path: PathBuf, what: String },
@@ -98,36 +99,24 @@ pub fn save_adapter(
 /// Tensors by name and the metadata of an adapter or checkpoint file.
 pub type Contents = (HashMap<String, String>, HashMap<String, NamedTensor>);
 
-/// Reads a safetensors file of f32 or f64 tensors.
+/// Reads a file of F16, BF16, F32 or F64 tensors, safetensors or PyTorch's `.bin`.
 pub fn read(path: &Path) -> Result<Contents, CheckpointError> {
-    let bytes = fs::read(path).map_err(|source| CheckpointError::Io { path: path.into(), source })?;
-    let format = |source| CheckpointError::Format { path: path.into(), source };
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(format)?;
-    let metadata = header.metadata().clone().unwrap_or_default();
-    let file = SafeTensors::deserialize(&bytes).map_err(format)?;
-    let mut tensors = HashMap::new();
-    for (name, view) in file.tensors() {
-        let values = values(&view).ok_or_else(|| CheckpointError::Content {
-            path: path.into(),
-            what: format!("{name}: found {:?}, expected F16, BF16, F32 or F64", view.dtype()),
-        })?;
-        tensors.insert(name.clone(), NamedTensor { name, shape: view.shape().to_vec(), values });
-    }
-    Ok((metadata, tensors))
-}
-
-fn values(view: &TensorView) -> Option<Values> {
-    fn each<const N: usize, T>(bytes: &[u8], read: fn([u8; N]) -> T) -> Vec<T> {
-        bytes.as_chunks::<N>().0.iter().map(|b| read(*b)).collect()
-    }
-    let data = view.data();
-    Some(match view.dtype() {
-        Dtype::F64 => Values::F64(each(data, f64::from_le_bytes)),
-        Dtype::F32 => Values::F32(each(data, f32::from_le_bytes)),
-        Dtype::F16 => Values::F32(each(data, |b| half::f16::from_le_bytes(b).to_f32())),
-        Dtype::BF16 => Values::F32(each(data, |b| half::bf16::from_le_bytes(b).to_f32())),
-        _ => return None,
-    })
+    let content = |what: String| CheckpointError::Content { path: path.into(), what };
+    let file = TensorFile::open(path).map_err(|error| match error {
+        TensorFileError::Io(source) => CheckpointError::Io { path: path.into(), source },
+        TensorFileError::Content(what) => content(what),
+    })?;
+    let tensor = |(name, entry): (&String, &Entry)| {
+        let values = match entry.dtype {
+            Dtype::F64 => file.values(entry, f64::from, |v| v).map(Values::F64),
+            // All others fit into an f32.
+            _ => file.values(entry, |v| v, |v| v as f32).map(Values::F32),
+        };
+        let values = values.map_err(|what| content(format!("tensor {}: {what}", shown(name))))?;
+        Ok((name.clone(), NamedTensor { name: name.clone(), shape: entry.shape.clone(), values }))
+    };
+    let tensors = file.entries().iter().map(tensor).collect::<Result<_, CheckpointError>>()?;
+    Ok((file.metadata().clone(), tensors))
 }
 
 fn write<'a>(
