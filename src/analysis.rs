@@ -156,6 +156,29 @@ pub fn delta(form: &Form, scaling: f64, get: &Get) -> Result<Matrix, AnalysisErr
     Ok(delta)
 }
 
+/// DeltaW / s as a product of two factors, B [out, k] and A [k, in]: k is r, or 2 r where what the factors began as is
+/// subtracted.
+pub fn product(form: &Form, get: &Get) -> Result<(Matrix, Matrix), AnalysisError> {
+    let Factors { mut u, v, d } = Factors::get(form, get)?;
+    if let Some(d) = d {
+        u.values.iter_mut().zip(d.iter().cycle()).for_each(|(u, d)| *u *= d);
+    }
+    Ok((u, v.transposed()))
+}
+
+/// c.W0, row by row: what stands beside the update in a linear form.
+pub fn scaled(form: &Form, w0: &[f64], get: &Get) -> Result<Vec<f64>, AnalysisError> {
+    let mut w = w0.to_vec();
+    let Some(name) = form.c else { return Ok(w) };
+    let c = get(name).filter(|c| !c.values.is_empty()).ok_or_else(|| AnalysisError::Missing(name.into()))?.values;
+    if c.len() > w.len() || !w.len().is_multiple_of(c.len()) {
+        return Err(AnalysisError::Shape { shape: vec![c.len()], values: w.len() });
+    }
+    let row = w.len() / c.len();
+    w.chunks_exact_mut(row).zip(&c).for_each(|(row, c)| row.iter_mut().for_each(|w| *w *= c));
+    Ok(w)
+}
+
 /// The adapted matrix W written out, [out, in]: what replaces `w0`, row by row, without an adapter.
 pub fn merged(form: &Form, scaling: f64, w0: &[f64], get: &Get) -> Result<Matrix, AnalysisError> {
     let one = |name: &str| get(name).map(|m| m.values).ok_or_else(|| AnalysisError::Missing(name.into()));

@@ -12,6 +12,7 @@ mod bench;
 mod classify;
 mod completions;
 mod config;
+mod convert;
 mod demo;
 mod doctor;
 mod eval;
@@ -33,7 +34,7 @@ mod table1;
 mod train;
 
 pub use follow::work_queue;
-use saved::saved_of;
+use saved::{given, saved_of};
 pub use sweep::advance;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
@@ -70,6 +71,7 @@ pub static ALL: &[&dyn Subcommand] = &[
     &inspect::Inspect,
     &analyse::Analyse,
     &merge::Merge,
+    &convert::Convert,
     &classify::Classify,
     &submit::Submit,
     &figure1::Figure1,

@@ -2,6 +2,7 @@
 
 mod analyse;
 mod classify;
+mod convert;
 mod device;
 mod inspect;
 mod memory;
@@ -13,12 +14,13 @@ mod timing;
 
 pub use analyse::{AnalyseError, Effort, analyse, symmetry};
 pub use classify::{Classifier, Prediction};
+pub use convert::{ConvertError, Converted, convert};
 pub use device::{backend, devices, workers};
 pub use inspect::{InspectError, Inspection, inspect};
 pub use memory::predict_memory;
 pub use merge::{MergeError, merge};
 pub use predict::predict;
-pub use saved::Saved;
+pub use saved::{Given, Saved};
 pub use start::started;
 pub use timing::{RowsTiming, Timing, time_rows, time_steps};
 
@@ -59,6 +61,10 @@ pub enum JobError {
     Analyse(#[from] AnalyseError),
     #[error(transparent)]
     Merge(#[from] MergeError),
+    #[error(transparent)]
+    Convert(#[from] ConvertError),
+    #[error(transparent)]
+    Format(#[from] crate::format::FormatError),
     #[error(transparent)]
     Train(#[from] TrainError),
 }
@@ -111,7 +117,12 @@ impl JobError {
             Self::Model(_) | Self::Tokenizer { .. } => Some("model"),
             Self::TooLong { .. } => Some("max_length"),
             Self::Threads(_) => Some("threads"),
-            Self::Inspect(_) | Self::Analyse(_) | Self::Merge(_) | Self::Train(_) => None,
+            Self::Inspect(_)
+            | Self::Analyse(_)
+            | Self::Merge(_)
+            | Self::Convert(_)
+            | Self::Format(_)
+            | Self::Train(_) => None,
         }
     }
 }

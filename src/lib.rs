@@ -5,7 +5,7 @@
 //! | layer | modules |
 //! |---|---|
 //! | 0 words | [`event`], [`record`], [`spec`], [`config`] |
-//! | 1 mathematics | [`random`], [`metric`], [`stats`], [`task`], [`data`], [`tensors`], [`adapter`], [`model`], [`analysis`], [`train`], [`cpu`], [`cuda`], [`job`], [`sweep`] |
+//! | 1 mathematics | [`random`], [`metric`], [`stats`], [`task`], [`data`], [`tensors`], [`adapter`], [`model`], [`analysis`], [`train`], [`cpu`], [`cuda`], [`format`](mod@format), [`job`], [`sweep`] |
 //! | 2 memory | [`store`] |
 //! | 3 motion | [`engine`] |
 //! | 4 meaning | [`view`], [`figure`], [`chart`] |
@@ -23,6 +23,7 @@ pub mod analysis;
 pub mod cpu;
 pub mod cuda;
 pub mod data;
+pub mod format;
 pub mod job;
 pub mod metric;
 pub mod model;

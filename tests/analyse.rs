@@ -1,7 +1,7 @@
 //! Taking adapters apart: by value against plain evaluation, merging, switching, and the commands on a run.
 
 use eigenscope::data::Dataset;
-use eigenscope::job::{self, Classifier, Effort, Saved};
+use eigenscope::job::{self, Classifier, Effort, Given, Saved};
 use eigenscope::model::{Checkpoint, ModelSource};
 use eigenscope::random::Stream;
 use eigenscope::record::{Ablated, Analysis, AnalysisKind, Curves};
@@ -32,7 +32,7 @@ fn saved(folder: &Path, method: &str, task: &str, seed: u64) -> Saved {
     let values: Vec<NamedTensor> = backend.state().expect("a state").values.iter().enumerate().map(shaken).collect();
     let path = folder.join(format!("{method}-{seed}.safetensors"));
     save_adapter(&path, &spec, backend.parameters(), &values).expect("saved");
-    Saved::open(&path, None, None).expect("opened")
+    Saved::open(&path, &Given::default()).expect("opened")
 }
 
 struct Bench {
@@ -63,7 +63,7 @@ impl Bench {
     /// Loss of the adapter after `change`.
     fn loss(&self, change: impl Fn(&mut NamedTensor)) -> f64 {
         let mut backend = self.saved.backend(&self.model).expect("a backend");
-        let mut tensors = self.saved.trained(&*backend).expect("tensors");
+        let mut tensors = self.saved.trained(&*backend, &self.model).expect("tensors");
         tensors.iter_mut().for_each(change);
         backend.load(&tensors).expect("loaded");
         self.evaluate(&mut *backend)

@@ -2,7 +2,7 @@
 
 use eigenscope::adapter::ALL;
 use eigenscope::event::{LayerNorm, RunEvent, Status};
-use eigenscope::job::{Job, Saved, execute, inspect};
+use eigenscope::job::{Given, Job, Saved, execute, inspect};
 use eigenscope::spec::RunSpec;
 use eigenscope::train::checkpoint::{self, LAST_ADAPTER};
 use eigenscope::train::fit::Sink;
@@ -111,7 +111,7 @@ fn an_adapters_file_says_all_of_it() {
         let trained = scores(&[record]).pop().expect("a score");
         let file = folder.path().join(LAST_ADAPTER);
         let rows = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/glue-sample/SST-2/dev.tsv");
-        let saved = Saved::open(&file, None, None).expect("an adapter");
+        let saved = Saved::open(&file, &Given::default()).expect("an adapter");
         let model = saved.model().expect("a model");
         let (mut backend, rows) =
             (saved.backend(&model).expect("put on"), saved.rows(&model, Some(&rows), 0).expect("rows"));
@@ -129,7 +129,11 @@ fn a_files_norms_are_those_of_the_run() {
         let folder = tempfile::tempdir().expect("a folder");
         let spec = RunSpec { epochs: 1, ..spec(id) };
         let (_, record) = train(&spec, folder.path(), false, u64::MAX);
-        let found = inspect(&folder.path().join(LAST_ADAPTER), Some("mini-roberta"), None).expect("read");
+        let found = inspect(
+            &folder.path().join(LAST_ADAPTER),
+            &Given { model: Some("mini-roberta".into()), ..Given::default() },
+        )
+        .expect("read");
         assert_eq!((found.method, found.rank, found.alpha), (id, spec.rank, spec.effective_alpha()));
         assert_eq!(found.layers, norms(&record), "{id}");
         assert!(found.layers.iter().all(|l| l.delta_fro > 0.0 && l.lambda != 0.0 && l.w0_fro > 0.0), "{id}");

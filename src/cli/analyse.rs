@@ -1,6 +1,7 @@
 //! `analyse`: what a trained adapter can do without, and how symmetric its updates are.
 
-use super::{Answer, Globals, Subcommand, code, print_json, saved_of};
+use super::saved::{self, ADAPTER, ADAPTER_HELP};
+use super::{Answer, Globals, Subcommand, code, given, print_json, saved_of};
 use crate::job::{self, Effort};
 use crate::record::{Analysis, AnalysisKind, Curves};
 use crate::store::Store;
@@ -14,10 +15,8 @@ pub struct Analyse;
 impl Subcommand for Analyse {
     fn command(&self) -> Command {
         let kind = |name: &'static str, about: &'static str| {
-            Command::new(name)
-                .about(about)
-                .arg(Arg::new("adapter").value_name("RUN|FILE").required(true).help("a run or an adapter.safetensors"))
-                .arg(Arg::new("model").long("model").value_name("DIR").help("model [default: the adapter's]"))
+            let adapter = Arg::new("adapter").value_name(ADAPTER).required(true).help(ADAPTER_HELP);
+            saved::flags(Command::new(name).about(about).arg(adapter))
         };
         let scored = |command: Command| {
             command
@@ -74,7 +73,7 @@ impl Subcommand for Analyse {
             _ => AnalysisKind::Symmetry,
         };
         let name = matches.get_one::<String>("adapter").context("no adapter")?;
-        let named = saved_of(name, globals, matches.get_one::<String>("model").map(String::as_str), None)?;
+        let named = saved_of(name, globals, &given(matches))?;
         let mut saved = named.saved;
         let analysis = if kind == AnalysisKind::Symmetry {
             job::symmetry(&saved)?

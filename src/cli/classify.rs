@@ -1,6 +1,7 @@
 //! `classify`: texts on stdin to labels, by one adapter or several on one loaded model.
 
-use super::{Answer, Globals, Subcommand, code, saved_of};
+use super::saved::{self, ADAPTER, ADAPTER_HELP};
+use super::{Answer, Globals, Subcommand, code, given, saved_of};
 use crate::job::Classifier;
 use anyhow::Context;
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -11,24 +12,22 @@ pub struct Classify;
 
 impl Subcommand for Classify {
     fn command(&self) -> Command {
-        Command::new("classify")
+        let adapter = Arg::new("adapter")
+            .long("adapter")
+            .value_name(ADAPTER)
+            .action(ArgAction::Append)
+            .required(true)
+            .help(format!("{ADAPTER_HELP}; given several times, each says what it thinks of every line"));
+        let command = Command::new("classify")
             .about("Label texts from stdin, a line each, with adapters of one model; shows how long each took")
-            .arg(
-                Arg::new("adapter")
-                    .long("adapter")
-                    .value_name("RUN|FILE")
-                    .action(ArgAction::Append)
-                    .required(true)
-                    .help(
-                        "a run or an adapter.safetensors; given several times, each says what it thinks of every line",
-                    ),
-            )
-            .after_help("A task of two texts takes both in a line, separated by a tab.")
+            .arg(adapter);
+        saved::flags(command).after_help("A task of two texts takes both in a line, separated by a tab.")
     }
 
     fn run(&self, matches: &ArgMatches, globals: &Globals) -> anyhow::Result<Answer> {
         let named: Vec<&String> = matches.get_many::<String>("adapter").into_iter().flatten().collect();
-        let opened = named.iter().map(|text| Ok(saved_of(text, globals, None, None)?.saved));
+        let given = given(matches);
+        let opened = named.iter().map(|text| Ok(saved_of(text, globals, &given)?.saved));
         let mut classifier = Classifier::new(opened.collect::<anyhow::Result<_>>()?)?;
         let engines = classifier.engines();
         eprintln!("{} adapters in {engines} engine{}", named.len(), if engines == 1 { "" } else { "s" });

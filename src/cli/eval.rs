@@ -1,6 +1,6 @@
 //! `eval`: the score of a saved adapter on a file of rows.
 
-use super::{Answer, Globals, Subcommand, code, print_json};
+use super::{Answer, Globals, Subcommand, code, given, print_json, saved};
 use crate::job::Saved;
 use clap::{Arg, ArgMatches, Command, value_parser};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -14,26 +14,19 @@ impl Subcommand for Eval {
         let path = |name: &'static str, value: &'static str, help: &'static str| {
             Arg::new(name).long(name).value_name(value).value_parser(value_parser!(PathBuf)).required(true).help(help)
         };
-        Command::new("eval")
-            .about("Score a saved adapter on a TSV file of its task")
-            .arg(
-                Arg::new("model")
-                    .long("model")
-                    .value_name("DIR")
-                    .help("mini-roberta or a Hugging Face folder [default: the one that the adapter names]"),
-            )
-            .arg(path("adapter", "FILE", "adapter.safetensors of a run"))
-            .arg(
-                Arg::new("task")
-                    .long("task")
-                    .value_name("ID")
-                    .help("GLUE task [default: the one that the adapter names]"),
-            )
-            .arg(path("data", "FILE.tsv", "labelled rows in the task's own layout"))
+        saved::flags(
+            Command::new("eval")
+                .about("Score a saved adapter on a TSV file of its task")
+                .arg(path(
+                    "adapter",
+                    "FILE|FOLDER",
+                    "adapter.safetensors of a run, a folder of PEFT, or a state dict of loralib",
+                ))
+                .arg(path("data", "FILE.tsv", "labelled rows in the task's own layout")),
+        )
     }
 
     fn run(&self, matches: &ArgMatches, globals: &Globals) -> anyhow::Result<Answer> {
-        let text = |name: &str| matches.get_one::<String>(name).map(String::as_str);
         let path = |name: &str| matches.get_one::<PathBuf>(name).cloned().unwrap_or_default();
         let bar =
             ProgressBar::new(0).with_style(ProgressStyle::with_template("{bar:30} {pos}/{len} rows  {eta} left")?);
@@ -41,7 +34,7 @@ impl Subcommand for Eval {
             bar.set_length(total as u64);
             bar.set_position(done as u64);
         };
-        let saved = Saved::open(&path("adapter"), text("model"), text("task"))?;
+        let saved = Saved::open(&path("adapter"), &given(matches))?;
         let model = saved.model()?;
         let rows = saved.rows(&model, Some(&path("data")), 0)?;
         let scores = saved.evaluate(&mut *saved.backend(&model)?, &model, &rows, &mut progress)?;

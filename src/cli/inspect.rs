@@ -1,6 +1,6 @@
 //! `inspect`: norms and spectra of a saved adapter, without training anything.
 
-use super::{Answer, Globals, Subcommand, code, print_json};
+use super::{Answer, Globals, Subcommand, code, given, print_json, saved};
 use crate::job;
 use clap::{Arg, ArgMatches, Command, value_parser};
 use serde_json::json;
@@ -12,26 +12,26 @@ impl Subcommand for Inspect {
     fn command(&self) -> Command {
         Command::new("inspect")
             .about("Norms, lambda and spectrum of each matrix of a saved adapter")
-            .arg(Arg::new("adapter").value_name("ADAPTER").required(true).value_parser(value_parser!(PathBuf)))
+            .arg(
+                Arg::new("adapter")
+                    .value_name("FILE|FOLDER")
+                    .required(true)
+                    .value_parser(value_parser!(PathBuf))
+                    .help("an adapter.safetensors, a folder of PEFT, or a state dict of loralib"),
+            )
             .arg(
                 Arg::new("model")
                     .long("model")
                     .value_name("DIR")
                     .help("mini-roberta or a Hugging Face folder: adds the norms of W0 and the difference"),
             )
-            .arg(
-                Arg::new("alpha")
-                    .long("alpha")
-                    .value_name("N")
-                    .value_parser(value_parser!(f64))
-                    .help("alpha of the scale alpha / r, where the file does not say it"),
-            )
+            .arg(saved::alpha())
+            .after_help("An adapter of loralib does not say its alpha: eigenscope inspect lora_mnli.bin --alpha 8")
     }
 
     fn run(&self, matches: &ArgMatches, globals: &Globals) -> anyhow::Result<Answer> {
         let path = matches.get_one::<PathBuf>("adapter").cloned().unwrap_or_default();
-        let model = matches.get_one::<String>("model").map(String::as_str);
-        let report = job::inspect(&path, model, matches.get_one::<f64>("alpha").copied())?;
+        let report = job::inspect(&path, &given(matches))?;
         let known = |v: f64| v.is_finite().then_some(v);
         if globals.json {
             let layer = |n: &crate::event::LayerNorm| {
@@ -42,10 +42,12 @@ impl Subcommand for Inspect {
                 })
             };
             let layers: Vec<_> = report.layers.iter().map(layer).collect();
-            print_json(&json!({ "method": report.method, "r": report.rank, "alpha": report.alpha, "layers": layers }))?;
+            print_json(&json!({
+                "format": report.format, "method": report.method, "r": report.rank, "alpha": report.alpha, "layers": layers,
+            }))?;
             return Ok(Answer::Code(code::OK));
         }
-        outln!("{}  r = {}  alpha = {}", report.method, report.rank, report.alpha);
+        outln!("{} ({})  r = {}  alpha = {}", report.method, report.format, report.rank, report.alpha);
         outln!(
             "{:>5} {:8} {:>9} {:>10} {:>10} {:>10}  spectrum",
             "layer",

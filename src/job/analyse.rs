@@ -140,7 +140,7 @@ fn rank(
     let mut backend = saved.backend(model)?;
     adapter_only(saved, &*backend, "the rank")?;
     let form = form(saved, "the rank")?;
-    let whole = saved.trained(&*backend)?;
+    let whole = saved.trained(&*backend, model)?;
     let found = matrices(saved, &whole)?;
     let r = saved.spec.rank;
     let mut layers: Vec<u32> = found.keys().map(|(layer, _)| *layer).collect();
@@ -199,13 +199,13 @@ pub fn symmetry(saved: &Saved) -> Result<Analysis, JobError> {
 }
 
 /// An adapted matrix: its module and its tensors by suffix.
-struct Found {
-    path: String,
-    tensors: HashMap<String, Matrix>,
+pub(super) struct Found {
+    pub path: String,
+    pub tensors: HashMap<String, Matrix>,
 }
 
 /// The tensors of the adapter by layer and target.
-fn matrices<'a>(
+pub(super) fn matrices<'a>(
     saved: &Saved,
     tensors: impl IntoIterator<Item = &'a NamedTensor>,
 ) -> Result<BTreeMap<(u32, &'static str), Found>, JobError> {

@@ -79,7 +79,7 @@ impl Classifier {
                 self.engines.len() - 1
             }
         };
-        let tensors = saved.trained(&*self.engines[engine].backend)?;
+        let tensors = saved.trained(&*self.engines[engine].backend, &self.model)?;
         let tokenizer = saved.tokenizer(&self.model)?;
         self.adapters.push(Ready { saved, tokenizer, tensors, engine });
         Ok(())

@@ -1,11 +1,11 @@
 //! Norms and spectra of a saved adapter, with or without the model it was made for.
 
-use super::{JobError, ModelSource};
+use super::{Given, JobError, ModelSource};
 use crate::adapter::{self, Method};
 use crate::analysis::{self, Matrix};
 use crate::event::LayerNorm;
+use crate::format::{self, Incoming};
 use crate::model::Checkpoint;
-use crate::train::checkpoint;
 use crate::train::{NamedTensor, Values};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
@@ -13,6 +13,8 @@ use std::path::Path;
 /// What a file says of its adapter.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Inspection {
+    /// Which program keeps adapters so.
+    pub format: &'static str,
     pub method: &'static str,
     pub rank: usize,
     pub alpha: f64,
@@ -24,16 +26,16 @@ pub struct Inspection {
 pub enum InspectError {
     #[error("{path}: no adapter tensors; expected names that end in {expected}")]
     NoAdapter { path: String, expected: String },
-    #[error("{path}: does not say its alpha; give --alpha N")]
+    #[error("{path}: it does not say its alpha; give --alpha N: the update is scaled by alpha / r")]
     NoAlpha { path: String },
     #[error("{path}: {source}")]
     Analysis { path: String, source: analysis::AnalysisError },
 }
 
-/// Reads `path`; `model` adds the norms of W0, `alpha` stands in where the file does not say it.
-pub fn inspect(path: &Path, model: Option<&str>, alpha: Option<f64>) -> Result<Inspection, JobError> {
-    let (metadata, tensors) = checkpoint::read(path)?;
-    let shown = path.display().to_string();
+/// Reads the adapter in the file or folder `path`; a given model adds the norms of W0.
+pub fn inspect(path: &Path, given: &Given) -> Result<Inspection, JobError> {
+    let Incoming { file, format, metadata, tensors } = format::read(path)?;
+    let shown = file.display().to_string();
     let (method, matrices) = matrices(&metadata, &tensors)
         .ok_or_else(|| InspectError::NoAdapter { path: shown.clone(), expected: suffixes().join(", ") })?;
     let Some(form) = method.form() else {
@@ -42,8 +44,8 @@ pub fn inspect(path: &Path, model: Option<&str>, alpha: Option<f64>) -> Result<I
     let first = matrices.values().next().and_then(|m| m.get(form.u.name));
     let rank = first.map_or(1, |m| if form.u.transposed { m.rows } else { m.columns });
     let said = metadata.get("alpha").and_then(|a| a.parse().ok());
-    let alpha = alpha.or(said).ok_or_else(|| InspectError::NoAlpha { path: shown.clone() })?;
-    let model = model.map(|m| ModelSource::resolve(m)?.load()).transpose()?;
+    let alpha = given.alpha.or(said).ok_or_else(|| InspectError::NoAlpha { path: shown.clone() })?;
+    let model = given.model.as_ref().map(|m| ModelSource::resolve(m)?.load()).transpose()?;
     let mut layers = Vec::new();
     for ((layer, target), found) in &matrices {
         let measured = analysis::measure(&form, alpha / rank as f64, &|suffix| found.get(suffix).cloned())
@@ -62,7 +64,7 @@ pub fn inspect(path: &Path, model: Option<&str>, alpha: Option<f64>) -> Result<I
             spectrum: measured.spectrum,
         });
     }
-    Ok(Inspection { method: method.id(), rank, alpha, layers })
+    Ok(Inspection { format, method: method.id(), rank, alpha, layers })
 }
 
 /// Adapter tensors by layer and target, then suffix.

@@ -2,13 +2,13 @@
 
 use super::saved::wide;
 use super::{JobError, Saved};
-use crate::adapter::{self, module_path};
-use crate::analysis::{self, Matrix};
+use crate::adapter::{self, Form, module_path};
+use crate::analysis::{self, AnalysisError, Get, Matrix};
 use crate::model::{Checkpoint, FILES, ModelSource, config::Family};
 use crate::task::LabelKind;
-use safetensors::{Dtype, tensor::TensorView};
+use crate::train::{NamedTensor, Part, Values, checkpoint};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, thiserror::Error)]
@@ -26,75 +26,83 @@ pub enum MergeError {
 /// Writes the adapted matrix W in the place of every W0 that has one, the trained head, `config.json` and the tokenizer to
 /// `folder`, which must not exist or be empty. Gives the bytes written.
 pub fn merge(saved: &Saved, model: &Checkpoint, folder: &Path) -> Result<u64, JobError> {
+    let whole =
+        |form: &Form, w0: &[f64], get: &Get| analysis::merged(form, saved.spec.scaling(), w0, get).map(|w| w.values);
+    write(saved, model, folder, &whole)
+}
+
+/// What takes the place of a W0 that is adapted.
+pub(super) type Replace<'a> = dyn Fn(&Form, &[f64], &Get) -> Result<Vec<f64>, AnalysisError> + 'a;
+
+/// `folder` is not there, or empty.
+pub(super) fn check_free(folder: &Path) -> Result<(), MergeError> {
     let taken = folder.exists() && std::fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_some());
-    if taken {
-        return Err(MergeError::Taken { path: folder.into() }.into());
-    }
+    if taken { Err(MergeError::Taken { path: folder.into() }) } else { Ok(()) }
+}
+
+/// Writes the model with the trained head and with `replace` in the place of every adapted W0.
+pub(super) fn write(saved: &Saved, model: &Checkpoint, folder: &Path, replace: &Replace) -> Result<u64, JobError> {
+    check_free(folder)?;
     let source = ModelSource::resolve(&saved.spec.model)?;
-    let tensors = merged(saved, model)?;
+    let tensors = tensors(saved, model, replace)?;
     let config = config(saved, model, &source.config_text()?)?;
     let content = |what: String| MergeError::Content { path: folder.into(), what };
-    let raw: BTreeMap<&String, (Vec<usize>, Vec<u8>)> = tensors
-        .iter()
-        .map(|(name, (shape, values))| {
-            (name, (shape.clone(), values.iter().flat_map(|v| (*v as f32).to_le_bytes()).collect()))
-        })
-        .collect();
-    let views = raw.iter().map(|(name, (shape, bytes))| {
-        TensorView::new(Dtype::F32, shape.clone(), bytes).map(|view| (name.as_str(), view))
-    });
-    let views: Vec<(&str, TensorView)> = views.collect::<Result<_, _>>().map_err(|e| content(e.to_string()))?;
-    let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
-    let weights = safetensors::serialize(views, Some(metadata)).map_err(|e| content(e.to_string()))?;
     let config = serde_json::to_vec_pretty(&config).map_err(|e| content(e.to_string()))?;
     let io = |path: &Path| {
         let path = path.to_path_buf();
         move |source| MergeError::Io { path, source }
     };
     std::fs::create_dir_all(folder).map_err(io(folder))?;
-    let files = [(FILES[0], &config), (FILES[1], &weights), (FILES[2], &model.tokenizer)];
-    for (name, bytes) in files {
+    let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
+    let named = tensors.iter().map(|tensor| (tensor.name.clone(), tensor));
+    let mut bytes = checkpoint::write(&folder.join(FILES[1]), named, metadata)?;
+    for (name, content) in [(FILES[0], &config), (FILES[2], &model.tokenizer)] {
         let path = folder.join(name);
-        std::fs::write(&path, bytes).map_err(io(&path))?;
+        std::fs::write(&path, content).map_err(io(&path))?;
+        bytes += content.len() as u64;
     }
-    Ok(files.iter().map(|(_, bytes)| bytes.len() as u64).sum())
+    Ok(bytes)
 }
 
-/// Shape and values by name.
-type Tensors = BTreeMap<String, (Vec<usize>, Vec<f64>)>;
-
-fn merged(saved: &Saved, model: &Checkpoint) -> Result<Tensors, JobError> {
-    let (config, weights) = (&model.config, &model.weights);
+/// Every tensor of the encoder and the head, in f32.
+fn tensors(saved: &Saved, model: &Checkpoint, replace: &Replace) -> Result<Vec<NamedTensor>, JobError> {
+    let config = &model.config;
     let method = adapter::find(&saved.spec.method)?;
-    let mut tensors = Tensors::new();
-    for (name, shape) in config.encoder_shapes() {
-        let values = match saved.tensors().get(&name) {
-            // What trained whole is in the file itself.
-            Some(tensor) if tensor.shape == shape => wide(tensor),
-            _ => weights.values(&name, &shape)?,
-        };
-        tensors.insert(name, (shape, values));
-    }
-    let missing = |name: &str| MergeError::Content { path: saved.path.clone(), what: format!("no tensor {name}") };
-    for (name, shape) in config.head_shapes(saved.task.outputs()) {
-        let tensor = saved.tensors().get(&name).filter(|t| t.shape == shape).ok_or_else(|| missing(&name))?;
-        tensors.insert(name, (shape, wide(tensor)));
-    }
-    let Some(form) = method.form() else {
-        let whole = saved.tensors().keys().any(|name| tensors.contains_key(name) && name.contains(".encoder."));
-        return if whole { Ok(tensors) } else { Err(MergeError::NoForm { method: method.id().into() }.into()) };
-    };
+    let form = method.form();
+    let mut adapted = BTreeSet::new();
     for layer in 0..config.num_hidden_layers {
-        for target in &saved.spec.targets {
-            let path = module_path(config.family.prefix(), layer, target)?;
+        for target in form.iter().flat_map(|_| &saved.spec.targets) {
+            adapted.insert(module_path(config.family.prefix(), layer, target)?);
+        }
+    }
+    // What trained whole is in the file itself.
+    let trained = |name: &str, shape: &[usize]| saved.tensors().get(name).filter(|t| t.shape == shape);
+    let shapes = config.encoder_shapes();
+    if form.is_none() && !shapes.iter().any(|(name, shape)| trained(name, shape).is_some()) {
+        return Err(MergeError::NoForm { method: method.id().into() }.into());
+    }
+    let mut tensors = Vec::new();
+    for (name, shape) in shapes {
+        let mut values = match trained(&name, &shape) {
+            Some(tensor) => wide(tensor),
+            None => model.weights.values(&name, &shape)?,
+        };
+        let path = name.strip_suffix(".weight").filter(|path| adapted.contains(*path));
+        if let (Some(form), Some(path)) = (&form, path) {
             let get = |suffix: &str| {
                 let tensor = saved.tensors().get(&format!("{path}.{suffix}"))?;
                 Matrix::new(&tensor.shape, wide(tensor)).ok()
             };
             let of = |source| MergeError::Content { path: saved.path.clone(), what: format!("{path}: {source}") };
-            let Some((_, w)) = tensors.get_mut(&format!("{path}.weight")) else { continue };
-            *w = analysis::merged(&form, saved.spec.scaling(), w, &get).map_err(of)?.values;
+            values = replace(form, &values, &get).map_err(of)?;
         }
+        let values = Values::F32(values.into_iter().map(|v| v as f32).collect());
+        tensors.push(NamedTensor { name, shape, values });
+    }
+    for (name, shape) in config.head_shapes(saved.task.outputs()) {
+        let tensor = saved.tensor(model, Part::Head, &name, &shape)?;
+        let values = Values::F32(wide(&tensor).into_iter().map(|v| v as f32).collect());
+        tensors.push(NamedTensor { values, ..tensor });
     }
     Ok(tensors)
 }

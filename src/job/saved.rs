@@ -2,14 +2,23 @@
 
 use super::{JobError, ModelSource, backend, source, tokenizer};
 use crate::data::{self, Dataset, Split, Tokenizer};
+use crate::format::{self, Incoming};
 use crate::model::Checkpoint;
 use crate::spec::RunSpec;
 use crate::task::{self, Task};
 use crate::train::checkpoint::{self, CheckpointError};
 use crate::train::evaluate::{self, Scores};
-use crate::train::{Backend, NamedTensor, Values};
+use crate::train::{Backend, NamedTensor, Part, Values};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+
+/// What a person says of an adapter: it holds where the file says something else or nothing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Given {
+    pub model: Option<String>,
+    pub task: Option<String>,
+    pub alpha: Option<f64>,
+}
 
 /// An adapter file. What takes a model wants the one of its spec.
 pub struct Saved {
@@ -21,11 +30,15 @@ pub struct Saved {
 }
 
 impl Saved {
-    /// An adapter file by itself; `model` and `task` default to what its metadata names.
-    pub fn open(path: &Path, model: Option<&str>, task: Option<&str>) -> Result<Self, JobError> {
-        let (metadata, tensors) = checkpoint::read(path)?;
-        let spec = spec_of(path, &metadata, model, task)?;
-        Ok(Self { path: path.into(), task: task::find(&spec.task)?, spec, tensors })
+    /// An adapter by itself, a file or a folder of any program.
+    pub fn open(path: &Path, given: &Given) -> Result<Self, JobError> {
+        let Incoming { file, metadata, mut tensors, .. } = format::read(path)?;
+        let spec = spec_of(&file, &metadata, given)?;
+        if format::lacks_family(&tensors) {
+            let family = ModelSource::resolve(&spec.model)?.config()?.family;
+            tensors = format::of_family(tensors, family.prefix());
+        }
+        Ok(Self { path: file, task: task::find(&spec.task)?, spec, tensors })
     }
 
     /// The adapter of a run with this spec and folder: the best by validation.
@@ -70,24 +83,38 @@ impl Saved {
     /// The model with the adapter and its head.
     pub fn backend(&self, model: &Checkpoint) -> Result<Box<dyn Backend>, JobError> {
         let mut backend = backend(&self.spec, model, self.task)?;
-        let tensors = self.trained(&*backend)?;
+        let tensors = self.trained(&*backend, model)?;
         backend.load(&tensors)?;
         Ok(backend)
     }
 
     /// The tensors that `backend` trains, in its order, as saved.
-    pub fn trained(&self, backend: &dyn Backend) -> Result<Vec<NamedTensor>, JobError> {
+    pub fn trained(&self, backend: &dyn Backend, model: &Checkpoint) -> Result<Vec<NamedTensor>, JobError> {
+        backend.parameters().iter().map(|p| self.tensor(model, p.part, &p.name, &p.shape)).collect()
+    }
+
+    /// A tensor of the adapter. One of the head that it lacks is the model's own: other programs leave BERT's pooler as it
+    /// was, and put adapters on models that have a head.
+    pub(super) fn tensor(
+        &self,
+        model: &Checkpoint,
+        part: Part,
+        name: &str,
+        shape: &[usize],
+    ) -> Result<NamedTensor, JobError> {
         let content = |what: String| CheckpointError::Content { path: self.path.clone(), what };
-        let one = |p: &crate::train::Parameter| {
-            let found = self.tensors.get(&p.name).ok_or_else(|| content(format!("no tensor {}", p.name)))?;
-            if found.shape != p.shape {
-                return Err(
-                    content(format!("{}: found shape {:?}, expected {:?}", p.name, found.shape, p.shape)).into()
-                );
+        match self.tensors.get(name) {
+            Some(found) if found.shape == shape => Ok(found.clone()),
+            Some(found) => Err(content(format!("{name}: found shape {:?}, expected {shape:?}", found.shape)).into()),
+            None if part == Part::Head && model.weights.shape(name) == Some(shape) => {
+                let values = Values::F32(model.weights.values(name, shape)?);
+                Ok(NamedTensor { name: name.into(), shape: shape.into(), values })
             }
-            Ok(found.clone())
-        };
-        backend.parameters().iter().map(one).collect()
+            None => {
+                let beside = if part == Part::Head { ", and its model has none of that shape" } else { "" };
+                Err(content(format!("no tensor {name}{beside}")).into())
+            }
+        }
     }
 
     /// Scores `backend` on `rows`; `progress` hears how many rows of all are done.
@@ -109,28 +136,27 @@ pub(super) fn wide(tensor: &NamedTensor) -> Vec<f64> {
     }
 }
 
-/// The spec that an adapter's metadata describes.
-fn spec_of(
-    path: &Path,
-    metadata: &HashMap<String, String>,
-    model: Option<&str>,
-    task: Option<&str>,
-) -> Result<RunSpec, JobError> {
+/// The spec that an adapter's metadata and `given` describe.
+pub(super) fn spec_of(path: &Path, metadata: &HashMap<String, String>, given: &Given) -> Result<RunSpec, JobError> {
     let mut spec = RunSpec::default();
-    let given = [("model", "base_model", model), ("task", "task", task)];
-    let fields =
-        [("method", "method"), ("rank", "r"), ("alpha", "alpha"), ("targets", "targets"), ("max_length", "max_length")];
-    let named =
-        given.map(|(field, key, flag)| (field, flag.map(str::to_string).or_else(|| metadata.get(key).cloned())));
-    let read = fields.map(|(field, key)| (field, metadata.get(key).map(|v| v.replace(',', "+"))));
-    for (name, value) in named.into_iter().chain(read) {
-        match (crate::spec::Field::find(name), value) {
-            (Some(field), Some(value)) => field.set(&mut spec, &value)?,
-            (_, None) if name != "max_length" => {
-                let what = format!("its metadata does not name its {name}");
-                return Err(CheckpointError::Content { path: path.into(), what }.into());
-            }
-            _ => {}
+    let told = |key: &str| metadata.get(key).cloned();
+    let alpha = given.alpha.map(|a| a.to_string());
+    // The field, what it is to be, and the flag that stands in.
+    let fields = [
+        ("model", given.model.clone().or_else(|| told("base_model")), "; give --model DIR"),
+        ("task", given.task.clone().or_else(|| told("task")), "; give --task ID"),
+        ("method", told("method"), ""),
+        ("rank", told("r"), ""),
+        ("alpha", alpha.or_else(|| told("alpha")), "; give --alpha N: the update is scaled by alpha / r"),
+        ("targets", told("targets").map(|t| t.replace(',', "+")), ""),
+        ("max_length", told("max_length").or_else(|| Some(spec.max_length.to_string())), ""),
+    ];
+    for (name, value, flag) in fields {
+        let missing =
+            || CheckpointError::Content { path: path.into(), what: format!("it does not say its {name}{flag}") };
+        let value = value.ok_or_else(missing)?;
+        if let Some(field) = crate::spec::Field::find(name) {
+            field.set(&mut spec, &value)?;
         }
     }
     Ok(spec)

@@ -3,18 +3,16 @@
 use super::JobError;
 use crate::adapter;
 use crate::event::Level;
+use crate::format::{self, Incoming};
 use crate::model::Config;
 use crate::record::RunSummary;
 use crate::spec::{RunSpec, SpecError};
 use crate::sweep;
 use crate::task;
-use crate::train::checkpoint::{self, BEST_ADAPTER, Contents};
+use crate::train::checkpoint::{BEST_ADAPTER, Contents};
 use crate::train::parameters::outline;
 use crate::train::{Backend, NamedTensor, Parameter, Part};
 use std::path::{Path, PathBuf};
-
-/// What PEFT puts before the names of a classifier's tensors.
-const PEFT: &str = "base_model.model.";
 
 fn wrong(found: impl Into<String>, expected: impl Into<String>) -> SpecError {
     SpecError::new("init_adapter", found.into(), expected)
@@ -24,7 +22,7 @@ fn wrong(found: impl Into<String>, expected: impl Into<String>) -> SpecError {
 pub fn started(spec: &RunSpec, runs: &[RunSummary]) -> Result<RunSpec, SpecError> {
     let spec = sweep::resolve(spec, runs)?;
     let wanted = &spec.init_adapter;
-    if wanted.is_empty() || Path::new(wanted).is_file() || runs.iter().any(|r| r.id.as_str() == wanted) {
+    if wanted.is_empty() || format::is_adapter(Path::new(wanted)) || runs.iter().any(|r| r.id.as_str() == wanted) {
         return Ok(spec);
     }
     let named: Vec<&RunSummary> = runs.iter().filter(|r| r.name == *wanted).collect();
@@ -45,10 +43,10 @@ pub(super) fn file(spec: &RunSpec, runs: &Path) -> Result<Option<PathBuf>, SpecE
     }
     let given = PathBuf::from(&spec.init_adapter);
     let of_run = runs.join(&given).join(BEST_ADAPTER);
-    match [given, of_run].into_iter().find(|p| p.is_file()) {
+    match [given, of_run].into_iter().find(|p| format::is_adapter(p)) {
         Some(path) => Ok(Some(path)),
         None => {
-            let expected = format!("an adapter file, best:TASK, or a run that has an {BEST_ADAPTER}");
+            let expected = format!("an adapter's file or folder, best:TASK, or a run that has an {BEST_ADAPTER}");
             Err(wrong(format!("{:?}", spec.init_adapter), expected))
         }
     }
@@ -56,7 +54,8 @@ pub(super) fn file(spec: &RunSpec, runs: &Path) -> Result<Option<PathBuf>, SpecE
 
 /// Reads a file that `spec` can start from: of its method, rank and matrices, with every tensor of the right shape.
 pub(super) fn read(path: &Path, spec: &RunSpec, config: &Config) -> Result<Contents, JobError> {
-    let (metadata, tensors) = checkpoint::read(path)?;
+    let Incoming { metadata, tensors, .. } = format::read(path)?;
+    let tensors = format::of_family(tensors, config.family.prefix());
     let place = path.display();
     let targets = spec.targets.join(",");
     for (key, expected) in [("method", &spec.method), ("r", &spec.rank.to_string()), ("targets", &targets)] {
@@ -74,7 +73,7 @@ pub(super) fn read(path: &Path, spec: &RunSpec, config: &Config) -> Result<Conte
         }
     }
     for parameter in carried(spec, config)? {
-        let Some(tensor) = tensor(&tensors, &parameter.name) else {
+        let Some(tensor) = tensors.get(&parameter.name) else {
             let expected = format!("the tensor {}: is it an adapter of this method and model?", parameter.name);
             return Err(wrong(place.to_string(), expected).into());
         };
@@ -97,7 +96,7 @@ pub(super) fn load(
     let (metadata, tensors) = read(path, spec, config)?;
     let same_task = metadata.get("task") == Some(&spec.task);
     let take = |p: &Parameter| {
-        let tensor = tensor(&tensors, &p.name).filter(|t| t.shape == p.shape)?;
+        let tensor = tensors.get(&p.name).filter(|t| t.shape == p.shape)?;
         Some(NamedTensor { name: p.name.clone(), ..tensor.clone() })
     };
     let (head, rest): (Vec<&Parameter>, Vec<&Parameter>) =
@@ -127,8 +126,4 @@ fn carried(spec: &RunSpec, config: &Config) -> Result<Vec<Parameter>, JobError> 
     let outputs = task::find(&spec.task)?.outputs();
     let outline = outline(config, spec, adapter::find(&spec.method)?, outputs)?;
     Ok(outline.into_iter().map(|(p, _)| p).filter(|p| p.part != Part::Head).collect())
-}
-
-fn tensor<'a>(tensors: &'a std::collections::HashMap<String, NamedTensor>, name: &str) -> Option<&'a NamedTensor> {
-    tensors.get(name).or_else(|| tensors.get(&format!("{PEFT}{name}")))
 }

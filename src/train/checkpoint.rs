@@ -16,6 +16,9 @@ pub const CHECKPOINT: &str = "checkpoint.safetensors";
 pub const BEST_ADAPTER: &str = "adapter.safetensors";
 pub const LAST_ADAPTER: &str = "adapter-last.safetensors";
 
+/// The layout of adapter files, as `format/own.rs` describes it.
+const LAYOUT: &str = "eigenscope/1";
+
 #[derive(Debug, Error)]
 pub enum CheckpointError {
     #[error("{path}: {source}")]
@@ -73,7 +76,7 @@ pub fn load(folder: &Path, parameters: &[Parameter]) -> Result<Option<(State, Po
     Ok(Some((State { steps, values: part("value")?, first: part("first")?, second: part("second")? }, position)))
 }
 
-/// Writes adapter and head tensors with the metadata that other tools need.
+/// Writes what training made of adapter and head.
 pub fn save_adapter(
     path: &Path,
     spec: &RunSpec,
@@ -82,7 +85,15 @@ pub fn save_adapter(
 ) -> Result<u64, CheckpointError> {
     // Full fine-tuning has no adapter tensors: what it trained is the encoder.
     let keep = |p: &Parameter| spec.method == "full" || p.part != Part::Encoder;
-    let named = all.iter().zip(values).filter(|(p, _)| keep(p)).map(|(p, t)| (p.name.clone(), t));
+    write_adapter(path, spec, all.iter().zip(values).filter(|(p, _)| keep(p)).map(|(_, tensor)| tensor))
+}
+
+/// Writes the tensors of adapter and head with the metadata that other tools need.
+pub fn write_adapter<'a>(
+    path: &Path,
+    spec: &RunSpec,
+    tensors: impl Iterator<Item = &'a NamedTensor>,
+) -> Result<u64, CheckpointError> {
     let metadata = HashMap::from([
         ("method".to_string(), spec.method.clone()),
         ("r".into(), spec.rank.to_string()),
@@ -92,8 +103,9 @@ pub fn save_adapter(
         ("base_model".into(), spec.model.clone()),
         ("max_length".into(), spec.max_length.to_string()),
         ("format".into(), "pt".into()),
+        ("layout".into(), LAYOUT.into()),
     ]);
-    write(path, named, metadata)
+    write(path, tensors.map(|t| (t.name.clone(), t)), metadata)
 }
 
 /// Tensors by name and the metadata of an adapter or checkpoint file.
@@ -119,7 +131,8 @@ pub fn read(path: &Path) -> Result<Contents, CheckpointError> {
     Ok((file.metadata().clone(), tensors))
 }
 
-fn write<'a>(
+/// Writes tensors by these names.
+pub fn write<'a>(
     path: &Path,
     named: impl Iterator<Item = (String, &'a NamedTensor)>,
     metadata: HashMap<String, String>,

@@ -6,7 +6,7 @@ use crate::cli::{Globals, saved_of};
 use crate::data::submission::{Sheet, SubmissionError, WNLI_LABEL, sheets};
 use crate::data::{Example, load_test};
 use crate::event::Status;
-use crate::job::{Saved, predict};
+use crate::job::{Given, Saved, predict};
 use crate::record::RunSummary;
 use crate::store::Store;
 use std::path::{Path, PathBuf};
@@ -44,8 +44,9 @@ pub struct Plan {
 
 /// The adapters with these names.
 pub fn named(names: &[&String], globals: &Globals) -> anyhow::Result<Vec<Adapter>> {
-    let open =
-        |name: &&String| Ok(Adapter { name: name.to_string(), saved: saved_of(name, globals, None, None)?.saved });
+    let open = |name: &&String| {
+        Ok(Adapter { name: name.to_string(), saved: saved_of(name, globals, &Given::default())?.saved })
+    };
     let all: Vec<Adapter> = names.iter().map(open).collect::<anyhow::Result<_>>()?;
     for (i, one) in all.iter().enumerate() {
         let task = one.saved.task;

@@ -1,0 +1,196 @@
+//! `adapter_config.json`: which LoRA it describes, or why that cannot be had here.
+
+use super::super::Outgoing;
+use crate::tensors::shown;
+use serde_json::{Map, Value, json};
+
+/// What a configuration says that matters here.
+#[derive(Debug, PartialEq)]
+pub struct Config {
+    pub r: usize,
+    /// Of the scale alpha / r.
+    pub alpha: f64,
+    /// Where its model comes from.
+    pub base: Option<String>,
+}
+
+/// Members that may have any value: they say nothing of what a trained adapter does, or its tensors say it themselves.
+const FREE: &[&str] = &[
+    "auto_mapping",
+    "base_model_name_or_path",
+    "ensure_weight_tying",
+    "exclude_modules",
+    "inference_mode",
+    "init_lora_weights",
+    "layers_pattern",
+    "layers_to_transform",
+    "loftq_config",
+    "lora_alpha",
+    "lora_dropout",
+    "megatron_core",
+    "modules_to_save",
+    "peft_type",
+    "peft_version",
+    "qalora_group_size",
+    "r",
+    "revision",
+    "runtime_config",
+    "target_modules",
+    "task_type",
+    "use_rslora",
+];
+
+/// Members that must say nothing, and what they would do.
+const REFUSED: &[(&str, &str)] = &[
+    ("use_dora", "DoRA gives the rows of each matrix a length of their own"),
+    ("fan_in_fan_out", "its matrices are stored [in, out]"),
+    ("bias", "biases were trained too, and they are frozen here"),
+    ("lora_bias", "B has a bias"),
+    ("alpha_pattern", "matrices have different alphas; one for all is read"),
+    ("rank_pattern", "matrices have different ranks; one for all is read"),
+    ("layer_replication", "layers stand more than once"),
+    ("alora_invocation_tokens", "it acts on some tokens only"),
+    ("trainable_token_indices", "embeddings were trained too, and they are frozen here"),
+];
+
+/// Ways to start that change W0 itself, by their beginning.
+const CHANGES_W0: [&str; 5] = ["pissa", "olora", "corda", "loftq", "lora_ga"];
+
+/// Reads the JSON text of a configuration. Errors name the member, what was found and why it is refused.
+pub fn read(text: &[u8]) -> Result<Config, String> {
+    let config: Map<String, Value> =
+        serde_json::from_slice(text).map_err(|e| format!("expected a JSON object: {e}"))?;
+    let get = |name: &str| config.get(name).unwrap_or(&Value::Null);
+    let found = |name: &str| shown(&get(name).to_string());
+    match get("peft_type").as_str() {
+        Some("LORA") => {}
+        _ => return Err(format!("peft_type: found {}, expected \"LORA\"", found("peft_type"))),
+    }
+    for (name, value) in &config {
+        if FREE.contains(&name.as_str()) || says_nothing(name, value) {
+            continue;
+        }
+        let why = REFUSED.iter().find(|(refused, _)| refused == name).map(|(_, why)| *why);
+        let why = why.unwrap_or("what that does is not known here");
+        return Err(format!(
+            "{} is {}: {why}; merge it into its model with PEFT's merge_and_unload and load that as a model",
+            shown(name),
+            shown(&value.to_string())
+        ));
+    }
+    if let Some(start) = get("init_lora_weights").as_str()
+        && CHANGES_W0.iter().any(|changes| start.starts_with(changes))
+    {
+        return Err(format!(
+            "init_lora_weights is {}: that start takes a part out of W0, so the adapter does not fit the model as it is; \
+             convert it with PEFT's save_pretrained(path_initial_model_for_weight_conversion=...)",
+            shown(start)
+        ));
+    }
+    let r = get("r").as_u64().filter(|r| (1..=65_536).contains(r)).map(|r| r as usize);
+    let r = r.ok_or_else(|| format!("r: found {}, expected a rank from 1 to 65536", found("r")))?;
+    let alpha = get("lora_alpha").as_f64().filter(|a| a.is_finite() && *a > 0.0);
+    let alpha = alpha.ok_or_else(|| format!("lora_alpha: found {}, expected a number above 0", found("lora_alpha")))?;
+    // rsLoRA divides by the root of r: with alpha sqrt(r) in the place of alpha that is alpha / r.
+    let alpha = if get("use_rslora").as_bool() == Some(true) { alpha * (r as f64).sqrt() } else { alpha };
+    let base = get("base_model_name_or_path").as_str().map(str::to_string).filter(|base| !base.is_empty());
+    if base.as_ref().is_some_and(|base| base.chars().any(char::is_control)) {
+        return Err(format!("base_model_name_or_path: found {}, expected a name", found("base_model_name_or_path")));
+    }
+    Ok(Config { r, alpha, base })
+}
+
+/// A member that is off: absent, false, empty or "none".
+fn says_nothing(name: &str, value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.is_empty() || (name == "bias" && text == "none"),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        _ => false,
+    }
+}
+
+/// The configuration of an adapter on its way out.
+pub fn write(adapter: &Outgoing) -> Vec<u8> {
+    let target = |target: &String| match target.as_str() {
+        "output" => "attention.output.dense".to_string(),
+        other => other.to_string(),
+    };
+    let targets: Vec<String> = adapter.spec.targets.iter().map(target).collect();
+    // A module is saved whole, by its name; PEFT would leave BERT's pooler as it was.
+    let head = ["classifier", "pooler"].into_iter();
+    let head = head.filter(|module| adapter.head.iter().any(|t| t.name.split('.').any(|part| part == *module)));
+    let head: Vec<&str> = head.collect();
+    // PEFT's own type is a whole number.
+    let alpha = match adapter.alpha.fract() == 0.0 && adapter.alpha.abs() < 1e15 {
+        true => json!(adapter.alpha as i64),
+        false => json!(adapter.alpha),
+    };
+    let config = json!({
+        "base_model_name_or_path": adapter.base,
+        "bias": "none",
+        "fan_in_fan_out": false,
+        "inference_mode": true,
+        "init_lora_weights": true,
+        "lora_alpha": alpha,
+        "lora_dropout": 0.0,
+        "modules_to_save": head,
+        "peft_type": "LORA",
+        "r": adapter.rank,
+        "target_modules": targets,
+        "task_type": "SEQ_CLS",
+        "use_dora": false,
+        "use_rslora": false,
+    });
+    format!("{config:#}\n").into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain() -> Value {
+        json!({ "peft_type": "LORA", "r": 4, "lora_alpha": 16, "bias": "none", "use_dora": false, "alpha_pattern": {},
+            "base_model_name_or_path": "roberta-base", "megatron_core": "megatron.core", "qalora_group_size": 16 })
+    }
+
+    fn with(name: &str, value: Value) -> Result<Config, String> {
+        let mut config = plain();
+        config[name] = value;
+        read(config.to_string().as_bytes())
+    }
+
+    #[test]
+    fn what_is_plain_lora_is_read() {
+        let expected = Config { r: 4, alpha: 16.0, base: Some("roberta-base".into()) };
+        assert_eq!(read(plain().to_string().as_bytes()), Ok(expected));
+        assert_eq!(with("use_rslora", json!(true)).map(|c| c.alpha), Ok(32.0));
+        assert_eq!(with("some_new_member", Value::Null).map(|c| c.r), Ok(4));
+        assert_eq!(with("init_lora_weights", json!("gaussian")).map(|c| c.r), Ok(4));
+    }
+
+    #[test]
+    fn what_does_more_is_refused_with_its_reason() {
+        let cases = [
+            ("peft_type", json!("LOHA"), "expected \"LORA\""),
+            ("use_dora", json!(true), "DoRA"),
+            ("bias", json!("all"), "biases were trained"),
+            ("fan_in_fan_out", json!(true), "[in, out]"),
+            ("alpha_pattern", json!({"query": 8}), "different alphas"),
+            ("rank_pattern", json!({"query": 8}), "different ranks"),
+            ("init_lora_weights", json!("pissa_niter_4"), "takes a part out of W0"),
+            ("some_new_member", json!(true), "not known here"),
+            ("some_\u{1b}[2J", json!(1), "\\u{1b}"),
+            ("r", json!(0), "from 1 to 65536"),
+            ("r", json!("8"), "from 1 to 65536"),
+            ("lora_alpha", json!(null), "above 0"),
+            ("base_model_name_or_path", json!("a\u{7}"), "expected a name"),
+        ];
+        for (name, value, words) in cases {
+            let error = with(name, value).expect_err(name);
+            assert!(error.contains(words) && !error.contains('\u{1b}'), "{error}");
+        }
+        assert!(read(b"[1]").is_err() && read("{\"a\":".repeat(100_000).as_bytes()).is_err());
+    }
+}
