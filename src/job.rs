@@ -52,7 +52,7 @@ pub enum JobError {
     #[error("max_length: found {wanted}, expected at most {most}, which is all that {model} takes")]
     TooLong { wanted: usize, most: usize, model: String },
     #[error("{model}: {source}")]
-    Tokenizer { model: String, source: crate::data::DataError },
+    Tokenizer { model: String, source: Box<crate::data::DataError> },
     #[error("threads: {0}")]
     Threads(String),
     #[error(transparent)]
@@ -187,7 +187,7 @@ fn source(spec: &RunSpec) -> Source {
 
 /// The tokenizer of `spec`'s model from its file's bytes.
 fn tokenizer(spec: &RunSpec, bytes: &[u8]) -> Result<Tokenizer, JobError> {
-    let named = |source| JobError::Tokenizer { model: spec.model.clone(), source };
+    let named = |source| JobError::Tokenizer { model: spec.model.clone(), source: Box::new(source) };
     Tokenizer::from_bytes(bytes, spec.max_length).map_err(named)
 }
 

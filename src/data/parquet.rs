@@ -45,6 +45,9 @@ impl Value {
     }
 }
 
+/// Takes a row: its number and its cells.
+type Each<'a> = dyn FnMut(u64, &[Value]) -> Result<(), DataError> + 'a;
+
 /// An open Parquet file.
 pub struct Table {
     file: String,
@@ -87,11 +90,7 @@ impl Table {
     }
 
     /// Gives `each` every row: its number, counted from 1, and the cells of `columns` in that order.
-    pub fn read(
-        &self,
-        columns: &[&str],
-        each: &mut dyn FnMut(u64, &[Value]) -> Result<(), DataError>,
-    ) -> Result<(), DataError> {
+    pub fn read(&self, columns: &[&str], each: &mut Each) -> Result<(), DataError> {
         let wanted = columns.iter().map(|name| self.wanted(name)).collect::<Result<Vec<_>, _>>()?;
         let mut row = 0;
         for (number, group) in self.reader.metadata().row_groups().iter().enumerate() {
