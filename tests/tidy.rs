@@ -9,7 +9,7 @@ const LAYERS: &[&[&str]] = &[
     &["event", "record", "spec", "config"],
     &[
         "random", "metric", "stats", "task", "data", "tensors", "adapter", "model", "analysis", "train", "cpu", "cuda",
-        "job", "sweep",
+        "format", "job", "sweep",
     ],
     &["store"],
     &["engine"],
