@@ -19,6 +19,7 @@ mod eval;
 mod events;
 mod figure1;
 mod follow;
+mod import;
 mod inspect;
 mod label;
 mod merge;

@@ -57,7 +57,7 @@ impl RunSummary {
 
     /// There is something to tell of it.
     pub fn has_begun(&self) -> bool {
-        self.step > 0 || self.best.is_some()
+        self.step > 0 || self.best.is_some() || self.status == Status::Done
     }
 
     /// Training rows a second over the whole run, pauses left out.
@@ -71,6 +71,22 @@ impl RunSummary {
         let left = self.facts.total_steps.saturating_sub(self.step) as f64;
         (self.step > 0 && self.status.is_live()).then(|| self.seconds / self.step as f64 * left)
     }
+}
+
+/// A run that was trained elsewhere, as it is to be kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Imported {
+    /// Method, rank, alpha, matrices, task and model are the adapter's; the rest says nothing.
+    pub spec: RunSpec,
+    pub facts: RunFacts,
+    /// The norms of W0 are NaN where the model is not here.
+    pub norms: Vec<LayerNorm>,
+    /// Its score on validation rows, where that was asked for.
+    pub evaluation: Option<Evaluation>,
+    pub tags: Vec<String>,
+    pub note: String,
+    /// What its log says.
+    pub log: Vec<String>,
 }
 
 /// A score on test rows whose labels are not public, as GLUE's website told it to a person.

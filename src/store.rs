@@ -2,6 +2,7 @@
 //! training nor screens.
 
 mod analyses;
+mod import;
 mod norms;
 mod pyramid;
 mod query;
@@ -17,7 +18,7 @@ pub use queue::Claim;
 pub use read::Reader;
 
 use crate::event::{Control, RunEvent, RunId};
-use crate::record::{Analysis, Label, LabelError, TestScore};
+use crate::record::{Analysis, Imported, Label, LabelError, TestScore};
 use crate::spec::RunSpec;
 use crossbeam::channel::{Sender, bounded};
 use std::path::{Path, PathBuf};
@@ -169,6 +170,13 @@ impl StoreHandle {
     pub fn create(&self, specs: &[RunSpec]) -> Result<Vec<RunId>, StoreError> {
         let specs = specs.to_vec();
         self.call(move |c| specs.iter().map(|s| queue::create(c, s)).collect())
+    }
+
+    /// Keeps a run that was trained elsewhere and moves its adapter, the file `adapter` in the runs folder, to the run's own
+    /// under the name `to`.
+    pub fn import(&self, run: Imported, adapter: &Path, to: &'static str) -> Result<RunId, StoreError> {
+        let (adapter, dir) = (adapter.to_path_buf(), self.shared.dir.clone());
+        self.call(move |c| import::keep(c, &dir, &run, &adapter, to))
     }
 
     /// Takes the first queued run of `device`, of `only` where given; it is then this process's until the claim is dropped.

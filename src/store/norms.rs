@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 /// Changed runs with the steps of their newest record, of their best evaluation and of the last record that is not after it.
 const CHANGED: &str = "WITH changed AS MATERIALIZED (
-      SELECT seq, id, spec, best,
+      SELECT seq, id, spec, best, status = 'done' AS done,
         CASE WHEN NOT archived THEN (SELECT max(step) FROM norms WHERE run = seq) END AS newest,
         (SELECT step FROM scores WHERE run = seq AND place = 0 AND value IS NOT NULL
           ORDER BY value DESC, step LIMIT 1) AS evaluated
@@ -18,8 +18,8 @@ const CHANGED: &str = "WITH changed AS MATERIALIZED (
       SELECT *, (SELECT max(step) FROM norms WHERE run = seq AND step <= evaluated) AS recorded FROM changed)";
 
 impl Reader {
-    /// The newest layer norms, and those at the best evaluation, of every run that has some after its start and is not
-    /// archived; in the order in which the runs were made.
+    /// The newest layer norms, and those at the best evaluation, of every run that has some after its start, or was imported
+    /// as it ended, and is not archived; in the order in which the runs were made.
     pub fn run_norms(&self) -> Result<Vec<Arc<RunNorms>>, StoreError> {
         let all = self.changed_norms(0)?.1;
         Ok(all.into_iter().filter(|r| !r.norms.is_empty()).collect())
@@ -44,6 +44,8 @@ impl Reader {
             let spec: RunSpec = read::parse(&id, "spec", r.get_ref(2)?.as_str().unwrap_or_default())?;
             let step = |column: usize| r.get::<_, Option<i64>>(column).map(|s| s.unwrap_or(0) as u64);
             let (evaluated, recorded) = (step(5)?, step(6)?);
+            // What was imported has one record, of its end.
+            let at_end = r.get::<_, Option<i64>>(4)? == Some(0) && r.get::<_, Option<i64>>(6)?.is_some();
             place.insert(r.get(0)?, runs.len());
             runs.push(RunNorms {
                 id: RunId(id),
@@ -53,12 +55,12 @@ impl Reader {
                 best: r.get(3)?,
                 step: step(4)?,
                 norms: Vec::new(),
-                at_best: (recorded > 0).then_some(AtBest { evaluated, step: recorded, norms: Vec::new() }),
+                at_best: (recorded > 0 || at_end).then_some(AtBest { evaluated, step: recorded, norms: Vec::new() }),
             });
         }
         let mut norms = c.prepare_cached(&format!(
             "{CHANGED} SELECT n.run, n.step, n.layer, n.target, n.lambda, n.w0_fro, n.w0_l1, n.delta_fro
-             FROM wanted CROSS JOIN norms n ON n.run = seq AND n.step IN (newest, recorded) WHERE newest > 0"
+             FROM wanted CROSS JOIN norms n ON n.run = seq AND n.step IN (newest, recorded) WHERE newest > 0 OR done"
         ))?;
         let mut rows = norms.query([watermark])?;
         while let Some(r) = rows.next()? {

@@ -119,7 +119,7 @@ impl Writer {
 }
 
 /// Writes one event and its effect on the summary. An event of a run that was deleted meanwhile is dropped.
-fn apply(t: &Transaction, id: &RunId, event: &RunEvent) -> Result<(), StoreError> {
+pub(super) fn apply(t: &Transaction, id: &RunId, event: &RunEvent) -> Result<(), StoreError> {
     use rusqlite::OptionalExtension;
     let found: Option<i64> =
         t.prepare_cached("SELECT seq FROM runs WHERE id = ?1")?.query_row([id.as_str()], |r| r.get(0)).optional()?;

@@ -4,6 +4,8 @@ use crate::folder::{self, Subject, close, items, json, members, number, numbers,
 use crate::training::batch;
 use eigenscope::adapter::{find, layer_and_target};
 use eigenscope::analysis::{self, Matrix};
+use eigenscope::job::{Given, Saved};
+use eigenscope::train::Backend;
 use eigenscope::train::NamedTensor;
 use eigenscope::train::autograd::Autograd;
 
@@ -42,6 +44,30 @@ fn an_exported_adapter_gives_pefts_logits() {
     }
     let (_, single, _) = exported::<Autograd<f32>>();
     close("f32 against unmerged_f32", &single, &numbers(&expected["unmerged_f32"]), 3e-5);
+}
+
+/// The folder as a user opens it: names, alpha and matrices are read from its configuration.
+#[test]
+fn an_exported_folder_opens_as_an_adapter() {
+    let model = folder::path("tiny-roberta").display().to_string();
+    // Any task of two classes.
+    let given = Given { model: Some(model.clone()), task: Some("sst-2".into()), alpha: None };
+    let saved = Saved::open(&folder::path("peft_export"), &given).expect("an adapter");
+    let config = json("peft_export/adapter_config.json");
+    let spec = (saved.spec.method.as_str(), saved.spec.rank, saved.spec.effective_alpha());
+    assert_eq!(spec, ("lora", whole(&config["r"]), number(&config["lora_alpha"])));
+    assert_eq!(saved.spec.targets, ["query", "value"]);
+    let mut backend = saved.backend(&saved.model().expect("a model")).expect("put on");
+    let data = json("train_data.json");
+    let logits = items(&data["eval_batches"]).iter().flat_map(|rows| {
+        let logits = backend.logits(&batch(&data, "eval", "cls2", rows)).expect("logits");
+        logits.concat()
+    });
+    let expected = json("peft_export/merged_logits.json");
+    close("logits", &logits.collect::<Vec<_>>(), &numbers(&expected["unmerged_f64"]), 1e-5);
+    // Without --model the folder names its own, which is not here.
+    let named = Saved::open(&folder::path("peft_export"), &Given { model: None, ..given }).expect("an adapter");
+    assert_eq!(named.spec.model, "tiny-roberta");
 }
 
 #[test]

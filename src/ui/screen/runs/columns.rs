@@ -217,12 +217,22 @@ pub(in crate::ui::screen) fn status(run: &RunSummary) -> String {
 }
 
 fn epoch(run: &RunSummary) -> String {
-    format!("{:.1}/{}", run.epoch, run.spec.epochs)
+    // Of what was imported nothing is known.
+    let imported = run.status == Status::Done && run.facts.total_steps == 0;
+    if imported { "–".into() } else { format!("{:.1}/{}", run.epoch, run.spec.epochs) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_is_told_of_training_elsewhere() {
+        let mut run = RunSummary::example("r0001", crate::spec::RunSpec::default(), Status::Done, None);
+        assert_eq!(epoch(&run), "–");
+        run.facts.total_steps = 10;
+        assert_eq!(epoch(&run), "1.0/10");
+    }
 
     #[test]
     fn ids_are_distinct_and_found() {
