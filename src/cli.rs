@@ -38,6 +38,7 @@ pub use follow::work_queue;
 use saved::{given, saved_of};
 pub use sweep::advance;
 
+use crate::untrusted::harmless;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -163,13 +164,14 @@ pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
     io.is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
-/// An error and its causes in one line; a cause that its error already told is not told again.
+/// An error and its causes; a cause that its error already told is not told again.
 pub fn explain(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text.is_empty() {
+    let text = error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text.is_empty() {
         true => cause,
         false if text.contains(&cause) => text,
         false => format!("{text}: {cause}"),
-    })
+    });
+    text.lines().map(harmless).collect::<Vec<_>>().join("\n")
 }
 
 /// The exit code that tells what kind of failure `error` is.

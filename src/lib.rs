@@ -4,7 +4,7 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | 0 words | [`event`], [`record`], [`spec`], [`config`] |
+//! | 0 words | [`event`], [`record`], [`spec`], [`untrusted`], [`config`] |
 //! | 1 mathematics | [`random`], [`metric`], [`stats`], [`task`], [`data`], [`tensors`], [`adapter`], [`model`], [`analysis`], [`train`], [`cpu`], [`cuda`], [`format`](mod@format), [`job`], [`sweep`] |
 //! | 2 memory | [`store`] |
 //! | 3 motion | [`engine`] |
@@ -15,6 +15,7 @@
 pub mod event;
 pub mod record;
 pub mod spec;
+pub mod untrusted;
 
 pub mod config;
 

@@ -462,7 +462,7 @@ impl<'a> Ui<'a> {
             Effect::Say(text) => self.say(Message::notice(text)),
             Effect::Copy(text) => {
                 let shown = match text.lines().count() {
-                    0 | 1 => text::harmless(text.trim_end()),
+                    0 | 1 => crate::untrusted::harmless(text.trim_end()),
                     n => format!("{n} lines"),
                 };
                 self.say(Message::notice(format!("copied {shown}")));

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Modules of each layer, lowest first; a module imports from its own layer or a lower one.
 const LAYERS: &[&[&str]] = &[
-    &["event", "record", "spec", "config"],
+    &["event", "record", "spec", "untrusted", "config"],
     &[
         "random", "metric", "stats", "task", "data", "tensors", "adapter", "model", "analysis", "train", "cpu", "cuda",
         "format", "job", "sweep",
@@ -22,6 +22,7 @@ const LAYERS: &[&[&str]] = &[
 const FORBIDDEN: &[(&str, &[&str])] = &[
     ("spec", &["config"]),
     ("event", &["spec", "config", "record"]),
+    ("untrusted", &["event", "record", "spec", "config"]),
     ("random", &["metric", "stats", "task", "data", "adapter", "model", "analysis", "train"]),
     ("metric", &["task", "data", "adapter", "model", "analysis", "train"]),
     ("stats", &["task", "data", "adapter", "model", "analysis", "train"]),

@@ -2,6 +2,7 @@
 
 use super::print_json;
 use crate::store::{Answer, Reader, Value};
+use crate::untrusted::harmless;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 pub fn command() -> Command {
@@ -36,11 +37,8 @@ pub fn carry_out(reader: &Reader, matches: &ArgMatches, json: bool) -> anyhow::R
 
 /// Columns as wide as they must be, numbers on the right.
 fn table(answer: &Answer) -> anyhow::Result<()> {
-    let shown: Vec<Vec<String>> = answer
-        .rows
-        .iter()
-        .map(|row| row.iter().map(|v| text(v, "-").chars().flat_map(harmless).collect()).collect())
-        .collect();
+    let shown: Vec<Vec<String>> =
+        answer.rows.iter().map(|row| row.iter().map(|v| harmless(&text(v, "-"))).collect()).collect();
     let width = |i: usize| {
         let cells = shown.iter().map(|row: &Vec<String>| row[i].chars().count());
         cells.chain([answer.columns[i].chars().count()]).max().unwrap_or(0)
@@ -65,11 +63,6 @@ fn table(answer: &Answer) -> anyhow::Result<()> {
     }
     eprintln!("{} row{}", shown.len(), if shown.len() == 1 { "" } else { "s" });
     Ok(())
-}
-
-/// Line breaks and what else a terminal acts on, written out.
-fn harmless(c: char) -> Vec<char> {
-    if c.is_control() { c.escape_default().collect() } else { vec![c] }
 }
 
 fn text(value: &Value, null: &str) -> String {

@@ -1,7 +1,7 @@
 //! One line of text that is being typed: its keys, and how it is drawn with its cursor. Knows nothing of what the text is for.
 
-use super::text::harmless;
 use super::theme::Theme;
+use crate::untrusted::harmless;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::text::{Line, Span};
 

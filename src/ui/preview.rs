@@ -3,9 +3,9 @@
 
 use super::graphics::Graphics;
 use super::overlay::centred;
-use super::text::harmless;
 use super::theme::Theme;
 use crate::figure::Figure;
+use crate::untrusted::harmless;
 use crate::view::{Picture, Request};
 use ratatui::Frame;
 use ratatui::layout::{Rect, Size};

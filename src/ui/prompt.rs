@@ -2,10 +2,11 @@
 
 use super::edit::LineEdit;
 use super::overlay;
-use super::text::{fit, harmless};
+use super::text::fit;
 use super::theme::Theme;
 use crate::event::RunId;
 use crate::record::{Label, RunSummary};
+use crate::untrusted::harmless;
 use crate::view::Request;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;

@@ -2,6 +2,7 @@
 
 use super::UiError;
 use super::graphics::{Answer, Graphics};
+use crate::untrusted::is_guarded;
 use crossbeam::channel::{Receiver, RecvTimeoutError, bounded};
 use crossterm::clipboard::CopyToClipboard;
 use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture, Event};
@@ -210,7 +211,9 @@ fn restore_on_panic(own: ThreadId) {
     ONCE.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            if std::thread::current().id() == own {
+            if is_guarded() {
+                // It is caught and told as an error.
+            } else if std::thread::current().id() == own {
                 restore();
                 before(info);
             } else {

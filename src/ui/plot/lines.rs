@@ -3,8 +3,9 @@
 use super::{Lens, uprights};
 use crate::figure::reading::{self, Reading};
 use crate::figure::{Mark, Panel, SHAPES, Scale, Stroke, ticks};
-use crate::ui::text::{exact, fit, harmless};
+use crate::ui::text::{exact, fit};
 use crate::ui::theme::{Colours, Theme};
+use crate::untrusted::harmless;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Style};

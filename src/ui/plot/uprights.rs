@@ -1,8 +1,9 @@
 //! Axes that stand upright inside a panel, with the names of their places.
 
 use crate::figure::{Mark, Panel, Tick};
-use crate::ui::text::{fit, harmless};
+use crate::ui::text::fit;
 use crate::ui::theme::Theme;
+use crate::untrusted::harmless;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 

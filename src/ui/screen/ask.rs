@@ -6,7 +6,7 @@ use crate::event::{Control, RunId, Status};
 use crate::record::{Label, RunSummary};
 use crate::ui::action::Action;
 use crate::ui::prompt::Prompt;
-use crate::ui::text::harmless;
+use crate::untrusted::harmless;
 use crate::view::Request;
 
 /// The effect of `action` on `runs`.

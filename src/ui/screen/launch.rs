@@ -9,7 +9,7 @@ use crate::ui::Choices;
 use crate::ui::action::Action;
 use crate::ui::clicks::is_click;
 use crate::ui::edit::LineEdit;
-use crate::ui::text::harmless;
+use crate::untrusted::harmless;
 use crate::view::{About, Interest, Message, Request, View};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent};
 use ratatui::Frame;

@@ -10,7 +10,7 @@ use crate::record::{AnalysisKind, RunDetail};
 use crate::ui::action::Action;
 use crate::ui::clicks::is_click;
 use crate::ui::plot::{self, Cursor};
-use crate::ui::text::harmless;
+use crate::untrusted::harmless;
 use crate::view::{Interest, Request};
 use crossterm::event::MouseEvent;
 use ratatui::Frame;

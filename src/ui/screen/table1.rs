@@ -6,7 +6,7 @@ use crate::chart::table1::{Cell, Row, Seeds, Source, Table1};
 use crate::spec::{RunSpec, preset};
 use crate::ui::action::Action;
 use crate::ui::clicks::{Clicks, is_click};
-use crate::ui::text::harmless;
+use crate::untrusted::harmless;
 use crate::view::{Interest, View};
 use crossterm::event::MouseEvent;
 use ratatui::Frame;

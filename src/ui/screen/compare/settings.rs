@@ -3,8 +3,9 @@
 use super::sign;
 use crate::record::RunSummary;
 use crate::ui::action::Action;
-use crate::ui::text::{duration, harmless, number};
+use crate::ui::text::{duration, number};
 use crate::ui::theme::Theme;
+use crate::untrusted::harmless;
 use crate::view::compare::{self, Setting};
 use ratatui::Frame;
 use ratatui::layout::Rect;

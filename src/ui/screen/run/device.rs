@@ -1,8 +1,9 @@
 //! The pane of a run's device: how busy, memory with its peak, temperature, power; and how long the run still takes.
 
 use crate::record::RunDetail;
-use crate::ui::text::{duration, fit, harmless};
+use crate::ui::text::{duration, fit};
 use crate::ui::theme::Theme;
+use crate::untrusted::harmless;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};

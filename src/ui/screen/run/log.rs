@@ -2,8 +2,8 @@
 
 use crate::event::Level;
 use crate::record::{LogLine, RunDetail};
-use crate::ui::text::harmless;
 use crate::ui::theme::Theme;
+use crate::untrusted::harmless;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
 use ratatui::layout::Rect;

@@ -2,7 +2,8 @@
 
 use crate::event::Status;
 use crate::record::RunSummary;
-use crate::ui::text::{ago, duration, harmless, number};
+use crate::ui::text::{ago, duration, number};
+use crate::untrusted::harmless;
 use std::cmp::Ordering;
 
 #[derive(Debug)]

@@ -2,8 +2,9 @@
 
 use crate::ui::edit::LineEdit;
 use crate::ui::filter::{Filter, FilterError, Known, complete};
-use crate::ui::text::{fit, harmless};
+use crate::ui::text::fit;
 use crate::ui::theme::Theme;
+use crate::untrusted::harmless;
 use crate::view::View;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::text::{Line, Span};
