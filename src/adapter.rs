@@ -196,24 +196,6 @@ pub fn find(id: &str) -> Result<&'static dyn Method, AdapterError> {
     })
 }
 
-/// Hugging Face's path of a target under `family` (`roberta` or `bert`): the module whose `weight` is W0.
-pub fn module_path(family: &str, layer: usize, target: &str) -> Result<String, AdapterError> {
-    let leaf = match target {
-        "query" | "key" | "value" => format!("self.{target}"),
-        "output" => "output.dense".into(),
-        _ => return Err(AdapterError::Target { found: target.into() }),
-    };
-    Ok(format!("{family}.encoder.layer.{layer}.attention.{leaf}"))
-}
-
-/// Layer and target of a tensor name such as `roberta.encoder.layer.3.attention.self.query.lora_A.weight`.
-pub fn layer_and_target(name: &str) -> Option<(u32, &'static str)> {
-    let (layer, rest) = name.split_once("encoder.layer.")?.1.split_once(".attention.")?;
-    let paths = [("self.query.", "query"), ("self.key.", "key"), ("self.value.", "value"), ("output.dense.", "output")];
-    let target = paths.into_iter().find(|(path, _)| rest.starts_with(path))?.1;
-    Some((layer.parse().ok()?, target))
-}
-
 fn check_square(method: &'static str, matrix: &str, output: usize, input: usize) -> Result<(), AdapterError> {
     if output == input { Ok(()) } else { Err(AdapterError::NotSquare { matrix: matrix.into(), output, input, method }) }
 }

@@ -250,7 +250,8 @@ impl Cuda {
         let (tables, norm) = ([of.word.at(0), of.token_type.at(0), of.position.at(0)], &of.norm);
         let (gamma, beta, eps) = (norm.weight.at(0), norm.bias.at(0), norm.eps);
         let at = Site::new(dropout, |d| d.hidden, encoder::site::EMBEDDINGS);
-        let (step, capacity, out, split) = (room.batch, bucket.tokens as i32, room.embedded, room.split);
+        let out = if of.projection.is_some() { room.narrow } else { room.embedded };
+        let (step, capacity, split) = (room.batch, bucket.tokens as i32, room.split);
         let [words, kinds, places] = tables;
         self.gpu.launch(
             self.kernels.embed,
@@ -259,6 +260,13 @@ impl Cuda {
                 step, capacity, ids, types, positions, numbers, words, kinds, places, gamma, beta, eps, at, out, split
             ],
         )?;
+        if let Some(projection) = &of.projection {
+            let (n, bias, out) = (self.sizes.n, projection.bias.at(0), room.embedded);
+            let sizes = [bucket.tokens, n, self.sizes.embedding];
+            pass.tools.forward(sizes, room.narrow, &projection.weight, out)?;
+            let grid = Grid::flat(bucket.tokens * n / 8);
+            self.gpu.launch(self.kernels.widened, grid, &mut params![step, capacity, bias, out, split])?;
+        }
         let mut x = room.embedded;
         for (index, layer) in self.layers.iter().enumerate() {
             let own = self.layer_room(index, dropout.is_some());

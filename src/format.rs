@@ -6,6 +6,7 @@ mod loralib;
 mod own;
 mod peft;
 
+use crate::model::family::{self, Family};
 use crate::spec::RunSpec;
 use crate::tensors::shown;
 use crate::train::NamedTensor;
@@ -117,19 +118,23 @@ pub fn read(path: &Path) -> Result<Incoming, FormatError> {
     Err(FormatError::Content { path: path.into(), what })
 }
 
-/// Names of a bare encoder, which lack its family.
-const BARE: &str = "encoder.layer.";
-
 /// A program that saved the bare encoder left out its family.
 pub fn lacks_family(tensors: &HashMap<String, NamedTensor>) -> bool {
-    tensors.keys().any(|name| name.starts_with(BARE))
+    let bare = |name: &String| family::ALL.iter().any(|f| name.starts_with(&format!("{}.", f.layers())));
+    tensors.keys().any(bare)
 }
 
-/// The tensors with `family`, `roberta` or `bert`, before the names of a bare encoder.
-pub fn of_family(tensors: HashMap<String, NamedTensor>, family: &str) -> HashMap<String, NamedTensor> {
-    renamed(tensors, |name| match name.starts_with(BARE) {
-        true => format!("{family}.{name}"),
-        false => name,
+/// The tensors with the prefix of `family` before the names of a bare encoder.
+pub fn of_family(tensors: HashMap<String, NamedTensor>, family: &dyn Family) -> HashMap<String, NamedTensor> {
+    renamed(tensors, |name| family.canonical(&name))
+}
+
+/// A tensor of the classification head of some family.
+fn is_head(name: &str) -> bool {
+    family::ALL.iter().map(|f| f.head()).any(|head| {
+        [head.dense, head.out]
+            .into_iter()
+            .any(|module| name.strip_prefix(module).is_some_and(|rest| rest.starts_with('.')))
     })
 }
 
@@ -165,7 +170,7 @@ fn lora(file: &Path, tensors: HashMap<String, NamedTensor>, suffixes: [&str; 2])
     for (name, tensor) in tensors.into_iter().collect::<BTreeMap<_, _>>() {
         let name = if let Some((path, i)) = factor(&name, suffixes) {
             let full = format!("{path}{}", FACTORS[i]);
-            let Some((_, target)) = crate::adapter::layer_and_target(&full) else {
+            let Some((_, target)) = family::layer_and_target(&full) else {
                 let expected = "query, key, value and attention.output.dense of an encoder's layers";
                 return Err(content(format!(
                     "{} adapts a matrix that is not known here, expected {expected}",
@@ -186,8 +191,10 @@ fn lora(file: &Path, tensors: HashMap<String, NamedTensor>, suffixes: [&str; 2])
                 targets.push(target);
             }
             full
-        } else if ["classifier.", "bert.pooler.dense.", "pooler.dense."].iter().any(|head| name.starts_with(head)) {
-            if name.starts_with("pooler.") { format!("bert.{name}") } else { name }
+        } else if is_head(&name) {
+            name
+        } else if name.starts_with("pooler.dense.") {
+            format!("bert.{name}")
         } else {
             let what = format!(
                 "{} is neither a factor of LoRA nor of a classifier: it was trained too, and would be lost; \

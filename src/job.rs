@@ -30,7 +30,7 @@ use crate::adapter;
 use crate::cuda::CudaError;
 use crate::data::{self, Dataset, Example, Source, Split, Tokenizer};
 use crate::event::{Level, RunEvent, RunFacts};
-use crate::model::ModelSource;
+use crate::model::{Config, ModelSource, head};
 use crate::spec::RunSpec;
 use crate::task::{self, Task};
 use crate::train::checkpoint::{self, CheckpointError, Position};
@@ -188,9 +188,10 @@ fn source(spec: &RunSpec) -> Source {
 }
 
 /// The tokenizer of `spec`'s model from its file's bytes.
-fn tokenizer(spec: &RunSpec, bytes: &[u8]) -> Result<Tokenizer, JobError> {
+fn tokenizer(spec: &RunSpec, config: &Config, bytes: &[u8]) -> Result<Tokenizer, JobError> {
     let named = |source| JobError::Tokenizer { model: spec.model.clone(), source: Box::new(source) };
-    Tokenizer::from_bytes(bytes, spec.max_length).map_err(named)
+    let tokenizer = Tokenizer::from_bytes(bytes, spec.max_length).map_err(named)?;
+    Ok(tokenizer.with_types(config.family.has_token_types()))
 }
 
 /// The task's training rows, as many as `spec` asks for.
@@ -228,10 +229,11 @@ fn train(job: &Job, signal: &dyn Fn() -> Signal, sink: &mut dyn Sink) -> Result<
     let task = task::find(&spec.task)?;
     let model = ModelSource::resolve(&spec.model)?.load()?;
     let config = &model.config.clone();
-    let tokenizer = tokenizer(spec, &model.tokenizer)?;
+    let tokenizer = tokenizer(spec, config, &model.tokenizer)?;
     let train = Dataset::new(task, &tokenizer, &training_rows(spec, task)?)?;
     let validation = Dataset::new(task, &tokenizer, &data::load(task, &source(spec), Split::Validation)?)?;
     let mut backend = backend(spec, &model, task)?;
+    let note = head::note(config, &model.weights);
     // The backend has what it needs of the files: their bytes need not stay in memory.
     drop(model);
 
@@ -250,7 +252,7 @@ fn train(job: &Job, signal: &dyn Fn() -> Signal, sink: &mut dyn Sink) -> Result<
     if job.resume {
         sink.send(RunEvent::Rewound { step: position.step })?;
     }
-    for (level, text) in begun.into_iter().flatten() {
+    for (level, text) in note.into_iter().map(|text| (Level::Info, text)).chain(begun.into_iter().flatten()) {
         sink.send(RunEvent::Log { level, text })?;
     }
     // What a narrow log pane may cut off comes last.
@@ -281,7 +283,7 @@ fn facts(
     spec: &RunSpec,
     task: &dyn Task,
     backend: &dyn Backend,
-    config: &crate::model::Config,
+    config: &Config,
     train_rows: usize,
     eval_rows: usize,
 ) -> RunFacts {

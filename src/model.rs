@@ -1,20 +1,26 @@
-//! RoBERTa and BERT encoders: where they come from, their weights by name, and the reference forward pass in candle. Knows
+//! Encoders of the families that are known: where they come from, their weights by name, and the reference forward pass in candle. Knows
 //! no optimizer and no run.
 
 pub mod config;
 pub mod encoder;
+pub mod family;
+pub mod folder;
 pub mod head;
 pub mod linear;
 pub mod ops;
 pub mod real;
 pub mod shape;
+pub mod shards;
+mod vocabulary;
 pub mod weights;
 
-use crate::tensors::{MAX_FILE, TensorFileError, read_capped};
 pub use config::Config;
+use family::Family;
+use shards::Index;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
+use vocabulary::Said;
 use weights::Weights;
 
 /// Name of the model that is compiled in.
@@ -24,14 +30,8 @@ static CONFIG: &[u8] = include_bytes!("../assets/mini-roberta/config.json");
 static WEIGHTS: &[u8] = include_bytes!("../assets/mini-roberta/model.safetensors");
 static TOKENIZER: &[u8] = include_bytes!("../assets/mini-roberta/tokenizer.json");
 
-/// The files of a model folder.
-pub const FILES: [&str; 3] = ["config.json", "model.safetensors", "tokenizer.json"];
-
-/// The most bytes of each of them that are read.
-const MOST_BYTES: [u64; 3] = [4 << 20, MAX_FILE, 256 << 20];
-
-/// What the weights may be called, the first that is there being read.
-pub const WEIGHT_FILES: [&str; 2] = [FILES[1], "pytorch_model.bin"];
+/// The files of a model folder as they are written; what else it may have in their place says [`folder`].
+pub const FILES: [&str; 3] = [folder::CONFIG, folder::WEIGHTS, folder::TOKENIZER];
 
 /// Why a model cannot be used.
 #[derive(Debug, Error)]
@@ -41,15 +41,15 @@ pub enum ModelError {
     )]
     Unknown(String),
     #[error(
-        "{folder}: {missing} is missing; a model folder holds config.json, model.safetensors or pytorch_model.bin, and tokenizer.json"
+        "{folder}: {missing} is missing; a model folder holds config.json, model.safetensors or pytorch_model.bin (or shards with their index), and tokenizer.json (or vocab.txt, or vocab.json and merges.txt)"
     )]
     MissingFile { folder: PathBuf, missing: String },
     #[error("{path}: {source}")]
     Read { path: PathBuf, source: std::io::Error },
     #[error("{folder}: {source}")]
     Folder { folder: PathBuf, source: Box<ModelError> },
-    #[error("model_type {0:?} is not supported: roberta and bert are")]
-    Architecture(String),
+    #[error("model_type \"{found}\" is not supported: {supported} are")]
+    Architecture { found: String, supported: String },
     #[error("config.json: {field}: found {found}, expected {expected}")]
     Config { field: String, found: String, expected: String },
     #[error("{file}: {problem}")]
@@ -83,15 +83,8 @@ impl ModelSource {
         if !path.is_dir() {
             return Err(ModelError::Unknown(name.into()));
         }
-        let there = |file: &&str| path.join(file).is_file();
-        let weights = WEIGHT_FILES.iter().any(there);
-        let mut missing: Vec<&str> = FILES.into_iter().filter(|f| !there(f)).collect();
-        missing.retain(|f| *f != FILES[1] || !weights);
-        if missing.is_empty() {
-            Ok(Self::Folder(path.into()))
-        } else {
-            Err(ModelError::MissingFile { folder: path.into(), missing: missing.join(", ") })
-        }
+        folder::check(path)?;
+        Ok(Self::Folder(path.into()))
     }
 
     /// Reads and checks `config.json` alone.
@@ -99,39 +92,58 @@ impl ModelSource {
         Config::parse(&self.config_text()?).map_err(|e| self.named(e))
     }
 
-    /// Reads `tokenizer.json` alone.
+    /// The bytes of `tokenizer.json`, or of one that the folder's words come to.
     pub fn tokenizer(&self) -> Result<Cow<'static, [u8]>, ModelError> {
-        self.read(2)
+        let Self::Folder(folder) = self else { return Ok(Cow::Borrowed(TOKENIZER)) };
+        let read = |name: &str| folder::read(folder, name);
+        if folder::has(folder, folder::TOKENIZER) {
+            return read(folder::TOKENIZER).map(Cow::Owned);
+        }
+        let made = || {
+            let [config, map, added] = folder::SAID.map(|name| folder::read_optional(folder, name));
+            let said = Said::parse([config?, map?, added?])?;
+            match folder::has(folder, folder::WORDS) {
+                true => vocabulary::word_pieces(&read(folder::WORDS)?, &said),
+                false => {
+                    let [words, merges] = folder::PAIRS.map(read);
+                    vocabulary::byte_pairs(&words?, &merges?, &said)
+                }
+            }
+        };
+        made().map(Cow::Owned).map_err(|e| self.named(e))
+    }
+
+    /// A file beside these that need not be there.
+    pub fn read_optional(&self, name: &str) -> Result<Option<Vec<u8>>, ModelError> {
+        match self {
+            Self::Embedded => Ok(None),
+            Self::Folder(folder) => folder::read_optional(folder, name),
+        }
     }
 
     /// The text of `config.json`.
     pub fn config_text(&self) -> Result<String, ModelError> {
-        Ok(String::from_utf8_lossy(&self.read(0)?).into_owned())
+        let Self::Folder(folder) = self else { return Ok(String::from_utf8_lossy(CONFIG).into_owned()) };
+        Ok(String::from_utf8_lossy(&folder::read(folder, folder::CONFIG)?).into_owned())
     }
 
-    /// The bytes of one of [`FILES`], by its place there.
-    fn read(&self, file: usize) -> Result<Cow<'static, [u8]>, ModelError> {
-        let Self::Folder(folder) = self else { return Ok(Cow::Borrowed([CONFIG, WEIGHTS, TOKENIZER][file])) };
-        let path = if file == 1 { weights_of(folder) } else { folder.join(FILES[file]) };
-        match read_capped(&path, MOST_BYTES[file]) {
-            Ok(bytes) => Ok(Cow::Owned(bytes)),
-            Err(TensorFileError::Io(e)) if e.kind() == std::io::ErrorKind::NotFound => {
-                Err(ModelError::MissingFile { folder: folder.clone(), missing: FILES[file].into() })
-            }
-            Err(TensorFileError::Io(source)) => Err(ModelError::Read { path, source }),
-            Err(TensorFileError::Content(problem)) => {
-                Err(ModelError::Weights { file: path.display().to_string(), problem })
-            }
+    /// Reads the headers of the weights.
+    fn weights(&self, family: &'static dyn Family) -> Result<Weights, ModelError> {
+        let Self::Folder(folder) = self else {
+            let weights =
+                Weights::parse(format!("{EMBEDDED}/{}", folder::WEIGHTS), Cow::Borrowed(WEIGHTS), Some(family))?;
+            return Ok(weights.known_as(EMBEDDED.into()));
+        };
+        let label = |name: &str| format!("{}/{name}", folder.display());
+        let read = |name: &str| Ok((label(name), Cow::Owned(folder::read(folder, name)?)));
+        let found = folder::weights(folder).unwrap_or(folder::WEIGHTS);
+        if !folder::is_index(found) {
+            let (label, bytes) = read(found)?;
+            return Ok(Weights::parse(label, bytes, Some(family))?.known_as(identity(folder, [found])));
         }
-    }
-
-    /// Which weights these are: a file that was changed is another.
-    fn identity(&self) -> String {
-        let Self::Folder(folder) = self else { return EMBEDDED.into() };
-        let path = weights_of(folder);
-        let path = path.canonicalize().unwrap_or(path);
-        let about = path.metadata().ok().and_then(|of| Some((of.len(), of.modified().ok()?)));
-        format!("{} {about:?}", path.display())
+        let index = Index::parse(&label(found), &folder::read(folder, found)?)?;
+        let shards = index.files.keys().map(String::as_str);
+        Ok(Weights::sharded(label(found), &index, Some(family), &read)?.known_as(identity(folder, shards)))
     }
 
     /// The error with the folder where it lies.
@@ -142,14 +154,10 @@ impl ModelSource {
         }
     }
 
-    /// Reads and checks all three files.
+    /// Reads and checks all of a model.
     pub fn load(&self) -> Result<Checkpoint, ModelError> {
         let config = self.config()?;
-        let file = match self {
-            Self::Embedded => format!("{EMBEDDED}/{}", FILES[1]),
-            Self::Folder(folder) => weights_of(folder).display().to_string(),
-        };
-        let weights = Weights::parse(file, self.read(1)?, Some(config.family))?.known_as(self.identity());
+        let weights = self.weights(config.family)?;
         for (name, shape) in config.encoder_shapes() {
             weights.check(&name, &shape)?;
         }
@@ -157,16 +165,21 @@ impl ModelSource {
     }
 }
 
-/// The file of weights in a model's folder.
-fn weights_of(folder: &Path) -> PathBuf {
-    let mut files = WEIGHT_FILES.iter().map(|file| folder.join(file));
-    files.find(|path| path.is_file()).unwrap_or_else(|| folder.join(FILES[1]))
+/// Which weights these files hold: one that was changed is another.
+fn identity<'a>(folder: &Path, files: impl IntoIterator<Item = &'a str>) -> String {
+    let one = |name: &str| {
+        let path = folder.join(name);
+        let path = path.canonicalize().unwrap_or(path);
+        let about = path.metadata().ok().and_then(|of| Some((of.len(), of.modified().ok()?)));
+        format!("{} {about:?}", path.display())
+    };
+    files.into_iter().map(one).collect::<Vec<_>>().join(" ")
 }
 
-/// A model's three files, read.
+/// What a model's files say.
 pub struct Checkpoint {
     pub config: Config,
     pub weights: Weights,
-    /// The bytes of `tokenizer.json`.
+    /// The bytes of a `tokenizer.json`.
     pub tokenizer: Vec<u8>,
 }

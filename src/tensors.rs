@@ -5,11 +5,11 @@
 mod safe;
 mod torch;
 
+use crate::untrusted;
 use half::{bf16, f16};
 pub use safetensors::Dtype;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
-use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
 use thiserror::Error;
@@ -62,7 +62,7 @@ pub struct TensorFile {
 impl TensorFile {
     /// Reads a whole file.
     pub fn open(path: &Path) -> Result<Self, TensorFileError> {
-        Self::parse(Cow::Owned(read_capped(path, MAX_FILE)?))
+        Self::parse(Cow::Owned(untrusted::read_capped(path, MAX_FILE)?))
     }
 
     /// Finds out what kind of file `bytes` are and which tensors they hold.
@@ -85,12 +85,6 @@ impl TensorFile {
     /// What a safetensors file says of itself; empty for `.bin`.
     pub fn metadata(&self) -> &HashMap<String, String> {
         &self.metadata
-    }
-
-    /// Takes the names as `name` gives them.
-    pub fn renamed(mut self, name: impl Fn(&str) -> String) -> Self {
-        self.entries = self.entries.into_iter().map(|(old, entry)| (name(&old), entry)).collect();
-        self
     }
 
     /// Values of a tensor of F16, BF16, F32 or F64: `single` makes them of the first three, which an f32 holds exactly,
@@ -118,26 +112,6 @@ impl TensorFile {
 /// Bytes of `count` values; none where that is too much to count.
 fn bytes_of(dtype: Dtype, count: Option<usize>) -> Option<usize> {
     count?.checked_mul(dtype.bitsize() / 8)
-}
-
-/// Reads a regular file of at most `most` bytes.
-pub fn read_capped(path: &Path, most: u64) -> Result<Vec<u8>, TensorFileError> {
-    let file = std::fs::File::open(path)?;
-    let about = file.metadata()?;
-    if !about.is_file() {
-        return content("not a file");
-    }
-    let too_large = |bytes: u64| content(format!("{bytes} bytes, at most {most} are read"));
-    if about.len() > most {
-        return too_large(about.len());
-    }
-    let mut bytes = Vec::with_capacity(about.len() as usize);
-    // It may grow while it is read.
-    file.take(most + 1).read_to_end(&mut bytes)?;
-    match bytes.len() as u64 {
-        length if length > most => too_large(length),
-        _ => Ok(bytes),
-    }
 }
 
 /// A text of a file as an error shows it: quoted, control characters and changes of direction escaped, and not without end.

@@ -1,7 +1,7 @@
 //! Every adapter method by value: merged equals adapted, frozen weights stay, the start is the pre-trained model, dropout
 //! is a function of seed and step.
 
-use eigenscope::adapter::{self, ALL, AdapterError, layer_and_target, module_path};
+use eigenscope::adapter::{self, ALL, AdapterError};
 use eigenscope::analysis::{self, Matrix};
 use eigenscope::data::{Batch, Labels};
 use eigenscope::event::LayerNorm;
@@ -76,7 +76,7 @@ fn merged_equals_adapted() {
         let n = checkpoint.config.hidden_size;
         for layer in 0..checkpoint.config.num_hidden_layers {
             for target in &spec.targets {
-                let path = module_path("roberta", layer, target).expect("a path");
+                let path = checkpoint.config.module_path(layer, target).expect("a path");
                 let factor = |suffix: &str| get(&format!("{path}.{suffix}"));
                 let delta = analysis::delta(&form, spec.scaling(), &factor).expect("a delta");
                 let name = format!("{path}.weight");
@@ -234,14 +234,4 @@ fn what_does_not_fit_is_named() {
     let high = Batch { labels: Labels::Classes(vec![0, 1, 2]), ..batch() };
     let error = backend(&checkpoint(), &spec("lora")).loss_and_gradients(&high, 0).expect_err("a class of 2");
     assert!(error.to_string().contains("class 2"), "{error}");
-}
-
-#[test]
-fn names_lead_to_layer_and_target() {
-    for target in eigenscope::spec::TARGETS {
-        let path = module_path("bert", 11, target).expect("a path");
-        assert_eq!(layer_and_target(&format!("{path}.lora_A.weight")), Some((11, target)));
-    }
-    assert_eq!(layer_and_target("roberta.encoder.layer.1.output.dense.weight"), None);
-    assert!(module_path("roberta", 0, "gate").is_err());
 }

@@ -7,7 +7,7 @@ mod case;
 use case::{Case, checkpoint, compare, methods, spec};
 use eigenscope::cpu::Cpu;
 use eigenscope::data::{Batch, Labels};
-use eigenscope::model::{Checkpoint, ModelSource};
+use eigenscope::model::{Checkpoint, ModelSource, family};
 use eigenscope::random::Stream;
 use eigenscope::spec::RunSpec;
 use eigenscope::train::{Backend, NamedTensor};
@@ -18,7 +18,7 @@ const LIMIT: f64 = 1e-5;
 
 fn case() -> impl Strategy<Value = Case> {
     let model = (
-        prop_oneof![Just("roberta"), Just("bert")],
+        prop::sample::select(family::ALL.iter().map(|f| f.model_type()).collect::<Vec<_>>()),
         prop_oneof![
             Just((2usize, 32usize)),
             Just((4, 16)),

@@ -6,6 +6,7 @@ mod case;
 
 use case::{Case, batch, checkpoint, compare, methods, spec};
 use eigenscope::cuda::{self, Cuda};
+use eigenscope::model::family;
 use eigenscope::random::Stream;
 use eigenscope::spec::RunSpec;
 use eigenscope::train::{Backend, NamedTensor};
@@ -90,6 +91,25 @@ fn loss_logits_and_gradients_are_those_of_autograd() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Embeddings of another width than the layers, every activation of a head, and a model without token types.
+#[test]
+fn every_family_is_as_autograd() {
+    if !here("every_family_is_as_autograd") {
+        return;
+    }
+    for (precision, limit, share) in LIMITS {
+        for family in family::ALL {
+            // Three seeds give the embeddings three widths.
+            for (seed, dropout) in [(3, 0.0), (4, 0.1), (5, 0.1)] {
+                let case = Case { family: family.model_type(), dropout, seed, ..case(3) };
+                let (distance, of) = compare(&case, &mut engine(&case, precision), share);
+                println!("{precision} {family:?} {seed}: {distance:.2e} ({of})");
+                assert!(distance < limit, "{precision} {family:?} {seed}: {of}: {distance:e} for {case:?}");
+            }
+        }
+    }
+}
+
 /// Losses of some steps as bits, and the values after them.
 fn steps(engine: &mut Cuda, case: &Case, steps: std::ops::Range<u64>) -> Vec<u64> {
     let batch = batch(case);
@@ -161,4 +181,12 @@ fn sizes_that_the_kernels_cannot_take_are_refused_by_field() {
     let spec = RunSpec { device: "cuda:0".into(), ..spec(&case) };
     let error = Cuda::new(&checkpoint(&case), &spec, case.outputs, case.regression).err().expect("refused").to_string();
     assert!(error.contains("intermediate_size") && error.contains("129"), "{error}");
+    let config = |size: usize| {
+        let text = format!("{{\"model_type\": \"electra\", \"embedding_size\": {size}}}");
+        eigenscope::model::Config::parse(&text).expect("a config")
+    };
+    let spec = RunSpec { device: "cuda:0".into(), ..RunSpec::default() };
+    let error = Cuda::check(&config(100), &spec).expect_err("no multiple of 8").to_string();
+    assert!(error.contains("embedding_size") && error.contains("100"), "{error}");
+    Cuda::check(&config(128), &spec).expect("electra-small");
 }

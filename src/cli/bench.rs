@@ -4,6 +4,7 @@ use super::{Answer, Globals, Subcommand, code, print_members};
 use crate::job;
 use crate::model::shape;
 use crate::spec::RunSpec;
+use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Command, value_parser};
 use serde_json::json;
 use std::path::PathBuf;
@@ -32,7 +33,7 @@ impl Subcommand for Bench {
                     Arg::new("model-shape")
                         .long("model-shape")
                         .value_name("NAME")
-                        .value_parser(shape::NAMES)
+                        .value_parser(PossibleValuesParser::new(shape::names()))
                         .help("a published model's sizes with random weights, instead of --model"),
                 )
                 .arg(text("device", "cpu", "device that trains"))

@@ -1,23 +1,24 @@
 //! The classification head on each row's first token, forward and backward; all of it is trained. Knows no loss.
 
 use super::dropout::Site;
+use super::gelu;
 use super::matrix::{Beta, View, ViewMut, multiply};
 use super::norm::dropped;
 use crate::model::Config;
-use crate::model::config::Family;
 use crate::model::encoder::{Dropout, site};
+use crate::model::family::Activation;
 use crate::train::BackendError;
 use crate::train::pack::Chunk;
 use crate::train::parameters::Parameters;
 use std::ops::Range;
 
-/// Where the head's values lie in the flat buffer. RoBERTa: dropout, dense, tanh, dropout, out_proj; BERT: pooler (dense,
-/// tanh), dropout, linear.
+/// Where the head's values lie in the flat buffer. Dropout or not, dense, activation, dropout, linear.
 pub struct Head {
     n: usize,
     pub outputs: usize,
     layers: u32,
     drops_input: bool,
+    activation: Activation,
     /// Dense weight [n, n] and bias [n], output weight [outputs, n] and bias [outputs].
     places: [Range<usize>; 4],
 }
@@ -27,10 +28,10 @@ pub struct Pooled {
     /// Input of the dense layer, [rows, n], after dropout.
     x: Vec<f32>,
     x_flags: Vec<u8>,
-    /// tanh of the dense layer.
-    pooled: Vec<f32>,
+    /// Slope of the activation, [rows, n].
+    slope: Vec<f32>,
     pooled_flags: Vec<u8>,
-    /// `pooled` after dropout.
+    /// The activation after dropout.
     dropped: Vec<f32>,
     /// [rows, outputs]
     pub logits: Vec<f32>,
@@ -42,7 +43,8 @@ impl Head {
             n: config.hidden_size,
             outputs,
             layers: config.num_hidden_layers as u32,
-            drops_input: config.family == Family::Roberta,
+            drops_input: config.family.head().drops_input,
+            activation: config.family.head().activation,
             places: parameters.head(config, outputs)?,
         })
     }
@@ -70,12 +72,31 @@ impl Head {
         let [input, output] = self.sites(dropout);
         let x_flags = self.drop(chunk, input, &mut x);
         let [dense, dense_bias, out, out_bias] = self.places.each_ref().map(|r| &values[r.clone()]);
-        let mut pooled = affine(&x, rows, n, dense, dense_bias);
-        pooled.iter_mut().for_each(|v| *v = v.tanh());
-        let mut dropped = pooled.clone();
+        let mut dropped = affine(&x, rows, n, dense, dense_bias);
+        let slope = self.activate(&mut dropped);
         let pooled_flags = self.drop(chunk, output, &mut dropped);
         let logits = affine(&dropped, rows, n, out, out_bias);
-        Pooled { x, x_flags, pooled, pooled_flags, dropped, logits }
+        Pooled { x, x_flags, slope, pooled_flags, dropped, logits }
+    }
+
+    /// Applies the activation to rows [n]; returns its slope.
+    fn activate(&self, x: &mut [f32]) -> Vec<f32> {
+        match self.activation {
+            Activation::Tanh => {
+                x.iter_mut().for_each(|v| *v = v.tanh());
+                x.iter().map(|y| 1.0 - y * y).collect()
+            }
+            Activation::Gelu => {
+                let mut slope = vec![0.0; x.len()];
+                gelu::forward_with_slope(x, &vec![0.0; self.n], &mut slope);
+                slope
+            }
+            Activation::Relu => {
+                let slope = x.iter().map(|v| if *v > 0.0 { 1.0 } else { 0.0 }).collect();
+                x.iter_mut().for_each(|v| *v = v.max(0.0));
+                slope
+            }
+        }
     }
 
     /// From the slopes of the logits to the gradient of `x` [rows, n]; adds to the head's gradients.
@@ -91,7 +112,7 @@ impl Head {
         let [dense, dense_bias, out, out_bias] = &self.places;
         let d = self.slope(&values[out.clone()], &saved.dropped, dlogits, out, out_bias, gradients);
         let mut d = undrop(d, output, &saved.pooled_flags);
-        d.iter_mut().zip(&saved.pooled).for_each(|(d, y)| *d *= 1.0 - y * y);
+        gelu::times(&mut d, &saved.slope);
         let d = self.slope(&values[dense.clone()], &saved.x, &d, dense, dense_bias, gradients);
         undrop(d, input, &saved.x_flags)
     }

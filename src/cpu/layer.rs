@@ -7,7 +7,7 @@ use super::matrix::Beta;
 use super::norm::{Norm, Normed};
 use super::projection::{Current, Dense, Projection};
 use super::workspace::{self, Activations, Scratch, room};
-use crate::adapter::{Form, module_path};
+use crate::adapter::Form;
 use crate::model::Checkpoint;
 use crate::model::encoder::{Dropout, site};
 use crate::train::BackendError;
@@ -79,13 +79,13 @@ impl Layer {
         parameters: &Parameters<f32>,
     ) -> Result<Self, BackendError> {
         let (config, weights) = (&checkpoint.config, &checkpoint.weights);
-        let (n, wide, family) = (config.hidden_size, config.intermediate_size, config.family.prefix());
-        let path = |module: &str| format!("{family}.encoder.layer.{index}.{module}");
+        let (n, wide) = (config.hidden_size, config.intermediate_size);
+        let path = |module| config.layer_path(index, module);
         let project = |targets: &[&str]| -> Result<Projection, BackendError> {
-            let paths = targets.iter().map(|t| module_path(family, index, t)).collect::<Result<Vec<_>, _>>()?;
+            let paths = targets.iter().map(|t| config.module_path(index, t)).collect::<Result<Vec<_>, _>>()?;
             Projection::new(weights, &paths, n, form, scaling, parameters)
         };
-        let norm = |module: &str| Norm::new(weights, &path(module), n, config.layer_norm_eps);
+        let norm = |module| Norm::new(weights, &path(module), n, config.layer_norm_eps);
         Ok(Self {
             index,
             n,

@@ -6,7 +6,6 @@ use super::layer::{Pass, Site};
 use super::matmul::{Shape, Storage};
 use super::room::HeadRoom;
 use crate::model::Config;
-use crate::model::config::Family;
 use crate::model::encoder::site;
 use crate::train::BackendError;
 use crate::train::parameters::Parameters;
@@ -40,7 +39,7 @@ impl Head {
         Ok(Self {
             n: config.hidden_size,
             layers: config.num_hidden_layers,
-            drops_input: config.family == Family::Roberta,
+            drops_input: config.family.head().drops_input,
             regression,
             places: parameters.head(config, outputs)?.map(|r| r.start),
         })

@@ -17,6 +17,8 @@ use std::sync::Arc;
 const VARIABLE: &str = "EIGENSCOPE_KERNELS";
 
 const PRELUDE: Source = ("prelude.cu", include_str!("kernels/prelude.cu"));
+const ROW: Source = ("row.cu", include_str!("kernels/row.cu"));
+const WIDTH: Source = ("width.cu", include_str!("kernels/width.cu"));
 const MMA: Source = ("mma.cu", include_str!("kernels/mma.cu"));
 const PART: Source = ("part.cu", include_str!("kernels/part.cu"));
 const SHORT: Source = ("short.cu", include_str!("kernels/short.cu"));
@@ -26,8 +28,9 @@ const ATTENTION: Source = ("attention.cu", include_str!("kernels/attention.cu"))
 const ATTENTION_BACKWARD: Source = ("attention_backward.cu", include_str!("kernels/attention_backward.cu"));
 
 /// Programs, each compiled on a thread of its own; what they share comes first.
-const PROGRAMS: [&[Source]; 10] = [
-    &[PRELUDE, ("norm.cu", include_str!("kernels/norm.cu")), ("gelu.cu", include_str!("kernels/gelu.cu"))],
+const PROGRAMS: [&[Source]; 11] = [
+    &[WIDTH, PRELUDE, ROW, ("embed.cu", include_str!("kernels/embed.cu"))],
+    &[PRELUDE, ROW, ("norm.cu", include_str!("kernels/norm.cu")), ("gelu.cu", include_str!("kernels/gelu.cu"))],
     &[PRELUDE, PART, ("adapter.cu", include_str!("kernels/adapter.cu"))],
     &[PRELUDE, MMA, PART, ("adapter_backward.cu", include_str!("kernels/adapter_backward.cu"))],
     &[PRELUDE, MMA, TILE, ATTENTION],
@@ -72,6 +75,7 @@ macro_rules! kernels {
 
 kernels!(
     embed,
+    widened,
     add_norm,
     add_norm_backward,
     scatter_first,
@@ -110,11 +114,13 @@ impl Kernels {
         let sizes = [
             ("PRECISION", precision as usize),
             ("HIDDEN", n),
+            ("EMBEDDING", config.embedding_size),
             ("HEADS", config.num_attention_heads),
             ("HEAD", n / config.num_attention_heads),
             ("WIDE", config.intermediate_size),
             ("RANK", rank),
             ("OUTPUTS", outputs),
+            ("ACTIVATION", config.family.head().activation as usize),
             ("STAGES", stages),
         ];
         let mut options = vec![format!("--gpu-architecture={}", gpu.arch)];

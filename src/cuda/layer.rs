@@ -9,7 +9,7 @@ use super::kernels::{Grid, params};
 use super::projection::{Count, Inner, Matrix, Partials, Projection, Room, Strided, Tools};
 use super::room::{LayerRoom, Scratch};
 use super::weights::{Dense, Norm};
-use crate::adapter::{Form, module_path};
+use crate::adapter::Form;
 use crate::model::Checkpoint;
 use crate::model::encoder::{Dropout, site};
 use crate::random::keep_scale;
@@ -100,15 +100,14 @@ impl Layer {
         parameters: &Parameters<f32>,
     ) -> Result<Self, BackendError> {
         let (config, weights) = (&checkpoint.config, &checkpoint.weights);
-        let (n, wide, family) = (config.hidden_size, config.intermediate_size, config.family.prefix());
-        let path = |module: &str| format!("{family}.encoder.layer.{index}.{module}");
+        let (n, wide) = (config.hidden_size, config.intermediate_size);
+        let path = |module| config.layer_path(index, module);
         let project = |targets: &[&str]| -> Result<Projection, BackendError> {
-            let paths = targets.iter().map(|t| module_path(family, index, t)).collect::<Result<Vec<_>, _>>()?;
+            let paths = targets.iter().map(|t| config.module_path(index, t)).collect::<Result<Vec<_>, _>>()?;
             Projection::new(gpu, precision, weights, &paths, n, form, scaling, parameters)
         };
-        let norm = |module: &str| Norm::new(gpu, weights, &path(module), n, config.layer_norm_eps);
-        let dense =
-            |module: &str, out: usize, input: usize| Dense::new(gpu, precision, weights, &path(module), out, input);
+        let norm = |module| Norm::new(gpu, weights, &path(module), n, config.layer_norm_eps);
+        let dense = |module, out: usize, input: usize| Dense::new(gpu, precision, weights, &path(module), out, input);
         Ok(Self {
             index,
             n,

@@ -9,8 +9,8 @@ use super::room::{Room, Sizes};
 use super::trained::BLOCKS;
 use super::weights::Weight;
 use super::{Precision, adapter};
-use crate::adapter::layer_and_target;
 use crate::model::Config;
+use crate::model::family::layer_and_target;
 use crate::spec::RunSpec;
 use crate::train::BackendError;
 use half::bf16;
@@ -60,6 +60,13 @@ fn weights(config: &Config, sizes: &Sizes) -> Vec<usize> {
         let rows = [width, width_output].into_iter().chain(wide);
         let split = rows.map(|rows| rows * Weight::COPIES * n * size_of::<bf16>());
         regions.extend(split.flat_map(|bytes| std::iter::repeat_n(bytes, layers)));
+        if config.projection().is_some() {
+            regions.push(n * Weight::COPIES * sizes.embedding * size_of::<bf16>());
+        }
+    }
+    if config.type_vocab_size == 0 {
+        // A row of zeros stands in for the types.
+        regions.push(sizes.embedding * real);
     }
     for (width, apart) in [(width, apart), (width_output, apart_output)] {
         // A second time with c.W0.

@@ -19,6 +19,8 @@ use half::bf16;
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
     pub n: usize,
+    /// Width of the embeddings.
+    pub embedding: usize,
     pub wide: usize,
     pub heads: usize,
     pub layers: usize,
@@ -65,6 +67,7 @@ impl Sizes {
         }
         Ok(Self {
             n,
+            embedding: config.embedding_size,
             wide: config.intermediate_size,
             heads: config.num_attention_heads,
             layers: config.num_hidden_layers,
@@ -144,6 +147,8 @@ pub struct Room {
     pub bucket: Bucket,
     pub batch: u64,
     pub embedded: u64,
+    /// Embeddings of another width than the layers.
+    pub narrow: u64,
     pub layers: Vec<LayerRoom>,
     pub scratch: Scratch,
     pub head: HeadRoom,
@@ -178,8 +183,8 @@ impl Room {
     pub fn new(gpu: &Gpu, sizes: &Sizes, bucket: Bucket) -> Result<Self, CudaError> {
         let memory = gpu.zeros(Self::bytes(sizes, bucket))?;
         let mut cutter = Cutter { base: memory.at(0), at: 0 };
-        let (batch, embedded, layers, scratch, head, partials, split) = cut(&mut cutter, sizes, bucket);
-        Ok(Self { bucket, batch, embedded, layers, scratch, head, partials, split, memory: Some(memory) })
+        let (batch, [embedded, narrow], layers, scratch, head, partials, split) = cut(&mut cutter, sizes, bucket);
+        Ok(Self { bucket, batch, embedded, narrow, layers, scratch, head, partials, split, memory: Some(memory) })
     }
 
     /// Gives the region back; no batch fits any more.
@@ -189,13 +194,14 @@ impl Room {
     }
 }
 
-type Pieces = (u64, u64, Vec<LayerRoom>, Scratch, HeadRoom, u64, u64);
+type Pieces = (u64, [u64; 2], Vec<LayerRoom>, Scratch, HeadRoom, u64, u64);
 
 fn cut(cutter: &mut Cutter, s: &Sizes, bucket: Bucket) -> Pieces {
     let Bucket { tokens, rows, most } = bucket;
     let narrow = s.n * s.real;
     let batch = cutter.take(4 * bucket.places().end);
-    let embedded = cutter.take(tokens * narrow);
+    let apart = if s.embedding == s.n { 0 } else { tokens * s.embedding * s.real };
+    let embedded = [cutter.take(tokens * narrow), cutter.take(apart)];
     let layer = |index: usize, cutter: &mut Cutter| {
         // After the last layer's attention only first tokens go on.
         let kept = if index + 1 == s.layers { rows } else { tokens };
@@ -250,10 +256,10 @@ fn cut(cutter: &mut Cutter, s: &Sizes, bucket: Bucket) -> Pieces {
     let most = tokens.max(rows);
     let split = match s.precision {
         Precision::F32 => {
-            let widest = s.wide.max(s.width).max(s.width_output);
+            let widest = s.wide.max(s.width).max(s.width_output).max(s.embedding);
             cutter.take(3 * (most * widest + widest * s.n) * size_of::<f32>() + 512)
         }
-        Precision::Tf32 => cutter.take(Weight::COPIES * most * s.wide.max(s.n) * size_of::<bf16>()),
+        Precision::Tf32 => cutter.take(Weight::COPIES * most * s.wide.max(s.n).max(s.embedding) * size_of::<bf16>()),
         Precision::Bf16 => 0,
     };
     (batch, embedded, layers, scratch, head, partials, split)
@@ -270,8 +276,10 @@ pub fn check(config: &Config, rank: usize, real: usize) -> Result<(), CudaError>
         if found <= limit { Ok(()) } else { Err(CudaError::Size { field, found, expected }) }
     };
     whole("hidden_size", config.hidden_size)?;
+    whole("embedding_size", config.embedding_size)?;
     whole("intermediate_size", config.intermediate_size)?;
     most("hidden_size", config.hidden_size, 2048, "at most 2048")?;
+    most("embedding_size", config.embedding_size, 2048, "at most 2048")?;
     let (largest, words) = if real == 2 { (128, "at most 128") } else { (80, "at most 80, or 128 in bf16") };
     most("hidden_size / num_attention_heads", head, largest, words)?;
     most("rank", rank, 256, "at most 256")

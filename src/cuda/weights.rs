@@ -134,19 +134,25 @@ pub fn floats(gpu: &Gpu, weights: &Weights, name: &str, len: usize) -> Result<Me
     Ok(gpu.copy_of(&values)?)
 }
 
-/// Word, token type and position tables with their layer norm.
+/// Word, token type and position tables with their layer norm, and what leads to the layers' width.
 pub struct Embedding {
     pub word: Memory,
+    /// One row of zeros where tokens have no types.
     pub token_type: Memory,
     pub position: Memory,
     pub norm: Norm,
+    pub projection: Option<Dense>,
 }
 
 impl Embedding {
     pub fn new(gpu: &Gpu, precision: Precision, checkpoint: &Checkpoint) -> Result<Self, BackendError> {
         let (config, weights) = (&checkpoint.config, &checkpoint.weights);
-        let n = config.hidden_size;
-        let path = |name: &str| format!("{}.embeddings.{name}", config.family.prefix());
+        let n = config.embedding_size;
+        let path = |name: &str| config.path(&format!("embeddings.{name}"));
+        let projection = config
+            .projection()
+            .map(|path| Dense::new(gpu, precision, weights, &path, config.hidden_size, n))
+            .transpose()?;
         // Rows are looked up and added, not multiplied: TF32 has no reason to round them.
         let precision = if precision == Precision::Tf32 { Precision::F32 } else { precision };
         let table = |name: &str, rows: usize| -> Result<Memory, BackendError> {
@@ -155,9 +161,13 @@ impl Embedding {
         };
         Ok(Self {
             word: table("word_embeddings", config.vocab_size)?,
-            token_type: table("token_type_embeddings", config.type_vocab_size)?,
+            token_type: match config.type_vocab_size {
+                0 => upload(gpu, precision, &vec![0.0; n])?,
+                types => table("token_type_embeddings", types)?,
+            },
             position: table("position_embeddings", config.max_position_embeddings)?,
             norm: Norm::new(gpu, weights, &path("LayerNorm"), n, config.layer_norm_eps)?,
+            projection,
         })
     }
 }

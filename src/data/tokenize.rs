@@ -1,8 +1,11 @@
 //! Texts to token ids by a Hugging Face tokenizer.json, special tokens included. The only place that knows the tokenizers crate.
 
 use super::{DataError, Example};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use crate::untrusted::{self, brief};
 use tokenizers::{EncodeInput, InputSequence, TruncationDirection, TruncationParams, TruncationStrategy};
+
+/// Most characters of what the library says of a file.
+const MOST_SHOWN: usize = 300;
 
 /// Token ids of one row, without padding.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +15,10 @@ pub struct Encoded {
 }
 
 /// A tokenizer that cuts pairs at the longer side first, as transformers' `truncation=True`.
-pub struct Tokenizer(tokenizers::Tokenizer);
+pub struct Tokenizer {
+    inner: tokenizers::Tokenizer,
+    has_types: bool,
+}
 
 impl Tokenizer {
     /// Reads a tokenizer.json; rows longer than `max_length` tokens are cut.
@@ -26,7 +32,12 @@ impl Tokenizer {
         };
         inner.with_padding(None);
         inner.with_truncation(Some(truncation)).map_err(|e| DataError::Tokenizer(e.to_string()))?;
-        Ok(Self(inner))
+        Ok(Self { inner, has_types: true })
+    }
+
+    /// With `has_types` false all tokens are of type 0, whatever the file says.
+    pub fn with_types(self, has_types: bool) -> Self {
+        Self { has_types, ..self }
     }
 
     /// Ids of a text or a pair; an empty second text is still a pair.
@@ -36,8 +47,10 @@ impl Tokenizer {
             Some(pair) => EncodeInput::Dual(sequence(text), sequence(pair)),
             None => EncodeInput::Single(sequence(text)),
         };
-        let encoding = guarded(|| self.0.encode(input, true))?;
-        Ok(Encoded { ids: encoding.get_ids().to_vec(), type_ids: encoding.get_type_ids().to_vec() })
+        let encoding = guarded(|| self.inner.encode(input, true))?;
+        let ids = encoding.get_ids().to_vec();
+        let type_ids = if self.has_types { encoding.get_type_ids().to_vec() } else { vec![0; ids.len()] };
+        Ok(Encoded { ids, type_ids })
     }
 
     pub fn encode_example(&self, example: &Example) -> Result<Encoded, DataError> {
@@ -46,14 +59,14 @@ impl Tokenizer {
 
     /// The token of an id.
     pub fn token(&self, id: u32) -> Option<String> {
-        self.0.id_to_token(id)
+        self.inner.id_to_token(id)
     }
 }
 
 /// Crafted tokenizer files can panic inside the crate; that is an error of the file, not of the program.
 fn guarded<T>(call: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, DataError> {
-    match catch_unwind(AssertUnwindSafe(call)) {
-        Ok(result) => result.map_err(|e| DataError::Tokenizer(e.to_string())),
-        Err(_) => Err(DataError::Tokenizer("the file made the tokenizers library panic; expected a sound file".into())),
+    match untrusted::guarded(call) {
+        Some(result) => result.map_err(|e| DataError::Tokenizer(brief(&e.to_string(), MOST_SHOWN))),
+        None => Err(DataError::Tokenizer("the file made the tokenizers library panic; expected a sound file".into())),
     }
 }

@@ -4,8 +4,8 @@
 mod config;
 
 use super::{FACTORS, Format, FormatError, Outgoing, Writer, lora};
-use crate::tensors::{TensorFileError, read_capped};
 use crate::train::checkpoint::{self, Contents};
+use crate::untrusted::read_capped;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -46,10 +46,7 @@ impl Format for Peft {
     fn read(&self, file: &Path, (kept, tensors): Contents) -> Result<Contents, FormatError> {
         let path = file.with_file_name(CONFIG);
         let content = |path: &Path, what: String| FormatError::Content { path: path.into(), what };
-        let text = read_capped(&path, MAX_CONFIG).map_err(|error| match error {
-            TensorFileError::Io(source) => FormatError::Io { path: path.clone(), source },
-            TensorFileError::Content(what) => content(&path, what),
-        })?;
+        let text = read_capped(&path, MAX_CONFIG).map_err(|source| FormatError::Io { path: path.clone(), source })?;
         let config = config::read(&text).map_err(|what| content(&path, what))?;
         let (mut metadata, tensors) = lora(file, super::stripped(tensors, PREFIX), FACTORS)?;
         let rank = metadata.get("r").cloned().unwrap_or_default();

@@ -3,11 +3,12 @@
 
 use super::saved::wide;
 use super::{JobError, Saved};
-use crate::adapter::{self, Form, module_path};
+use crate::adapter::{self, Form};
 use crate::analysis::{self, AnalysisError, Matrix};
 use crate::data::Dataset;
 use crate::event::LayerNorm;
 use crate::model::Checkpoint;
+use crate::model::family::{self, Place};
 use crate::random::Stream;
 use crate::record::{Ablated, Analysis, AnalysisKind, Curve, Curves, Symmetry};
 use crate::train::{Backend, NamedTensor, Part, Values};
@@ -68,8 +69,7 @@ fn deletion(
     adapter_only(saved, &*backend, "deletion")?;
     let matrices = backend.norms()?;
     drop(backend);
-    let family = model.config.family.prefix();
-    let names = matrices.iter().map(|m| Ok(module_path(family, m.layer as usize, &m.target)? + ".weight"));
+    let names = matrices.iter().map(|m| Ok(model.config.module_path(m.layer as usize, &m.target)? + ".weight"));
     let names: Vec<String> = names.collect::<Result<_, JobError>>()?;
     let scaled = form(saved, "deletion")?.c.is_some();
     let orders = orders(&matrices, saved, scaled, effort.random);
@@ -211,12 +211,9 @@ pub(super) fn matrices<'a>(
 ) -> Result<BTreeMap<(u32, &'static str), Found>, JobError> {
     let mut found: BTreeMap<(u32, &'static str), Found> = BTreeMap::new();
     for tensor in tensors {
-        let Some((layer, target)) = adapter::layer_and_target(&tensor.name) else { continue };
-        let family = tensor.name.split_once(".encoder.").map_or("", |(family, _)| family);
-        let path = module_path(family, layer as usize, target)?;
-        let Some(suffix) = tensor.name.strip_prefix(&format!("{path}.")) else { continue };
+        let Some(Place { layer, target, path, suffix, .. }) = family::place(&tensor.name) else { continue };
         let matrix = Matrix::new(&tensor.shape, wide(tensor)).map_err(|e| failed(saved, e))?;
-        let of = found.entry((layer, target)).or_insert_with(|| Found { path, tensors: HashMap::new() });
+        let of = found.entry((layer, target)).or_insert_with(|| Found { path: path.into(), tensors: HashMap::new() });
         of.tensors.insert(suffix.into(), matrix);
     }
     Ok(found)

@@ -5,7 +5,7 @@ use crate::adapter::{self, Method};
 use crate::analysis::{self, Matrix};
 use crate::event::LayerNorm;
 use crate::format::{self, Incoming};
-use crate::model::Checkpoint;
+use crate::model::{Checkpoint, family};
 use crate::train::{NamedTensor, Values};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
@@ -80,7 +80,7 @@ fn matrices(
     let mut found = Matrices::new();
     for (name, tensor) in tensors {
         let Some(suffix) = suffixes.iter().find(|s| ends_with(name, s)) else { continue };
-        let Some(place) = adapter::layer_and_target(name) else { continue };
+        let Some(place) = family::layer_and_target(name) else { continue };
         let values = match &tensor.values {
             Values::F32(v) => v.iter().map(|x| f64::from(*x)).collect(),
             Values::F64(v) => v.clone(),
@@ -127,7 +127,7 @@ fn suffixes() -> Vec<&'static str> {
 /// Frobenius norm and entrywise L1 of W0.
 fn original(model: &Checkpoint, layer: u32, target: &str) -> Result<(f64, f64), JobError> {
     let n = model.config.hidden_size;
-    let name = format!("{}.weight", adapter::module_path(model.config.family.prefix(), layer as usize, target)?);
+    let name = format!("{}.weight", model.config.module_path(layer as usize, target)?);
     let values: Vec<f64> = model.weights.values(&name, &[n, n])?;
     Ok((analysis::frobenius(&values), analysis::entrywise_l1(&values)))
 }

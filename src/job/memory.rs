@@ -28,7 +28,7 @@ pub fn predict_memory(spec: &RunSpec) -> Result<Option<u64>, JobError> {
     let config = model.config()?;
     // What cannot be trained at all is told without reading a row.
     predict(spec, &config, task, largest([]), 1)?;
-    let tokenizer = tokenizer(spec, &model.tokenizer()?)?;
+    let tokenizer = tokenizer(spec, &config, &model.tokenizer()?)?;
     let train = lengths(&tokenizer, &training_rows(spec, task)?)?;
     let validation = lengths(&tokenizer, &data::load(task, &source(spec), Split::Validation)?)?;
     let met = largest(training_buckets(&train, spec.batch_size).chain(evaluation_buckets(&validation)));
@@ -106,7 +106,9 @@ mod tests {
     }
 
     fn embedded_tokenizer(spec: &RunSpec) -> Tokenizer {
-        tokenizer(spec, &ModelSource::Embedded.tokenizer().expect("bytes")).expect("a tokenizer")
+        let model = ModelSource::Embedded;
+        let config = model.config().expect("a config");
+        tokenizer(spec, &config, &model.tokenizer().expect("bytes")).expect("a tokenizer")
     }
 
     #[test]

@@ -2,12 +2,13 @@
 
 use super::saved::wide;
 use super::{JobError, Saved};
-use crate::adapter::{self, Form, module_path};
+use crate::adapter::{self, Form};
 use crate::analysis::{self, AnalysisError, Get, Matrix};
-use crate::model::{Checkpoint, FILES, ModelSource, config::Family};
+use crate::model::{Checkpoint, FILES, ModelSource, folder};
 use crate::task::LabelKind;
 use crate::train::{NamedTensor, Part, Values, checkpoint};
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
@@ -24,40 +25,45 @@ pub enum MergeError {
 }
 
 /// Writes the adapted matrix W in the place of every W0 that has one, the trained head, `config.json` and the tokenizer to
-/// `folder`, which must not exist or be empty. Gives the bytes written.
-pub fn merge(saved: &Saved, model: &Checkpoint, folder: &Path) -> Result<u64, JobError> {
+/// `target`, which must not exist or be empty. Gives the bytes written.
+pub fn merge(saved: &Saved, model: &Checkpoint, target: &Path) -> Result<u64, JobError> {
     let whole =
         |form: &Form, w0: &[f64], get: &Get| analysis::merged(form, saved.spec.scaling(), w0, get).map(|w| w.values);
-    write(saved, model, folder, &whole)
+    write(saved, model, target, &whole)
 }
 
 /// What takes the place of a W0 that is adapted.
 pub(super) type Replace<'a> = dyn Fn(&Form, &[f64], &Get) -> Result<Vec<f64>, AnalysisError> + 'a;
 
-/// `folder` is not there, or empty.
-pub(super) fn check_free(folder: &Path) -> Result<(), MergeError> {
-    let taken = folder.exists() && std::fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_some());
-    if taken { Err(MergeError::Taken { path: folder.into() }) } else { Ok(()) }
+/// `target` is not there, or empty.
+pub(super) fn check_free(target: &Path) -> Result<(), MergeError> {
+    let taken = target.exists() && std::fs::read_dir(target).map_or(true, |mut entries| entries.next().is_some());
+    if taken { Err(MergeError::Taken { path: target.into() }) } else { Ok(()) }
 }
 
 /// Writes the model with the trained head and with `replace` in the place of every adapted W0.
-pub(super) fn write(saved: &Saved, model: &Checkpoint, folder: &Path, replace: &Replace) -> Result<u64, JobError> {
-    check_free(folder)?;
+pub(super) fn write(saved: &Saved, model: &Checkpoint, target: &Path, replace: &Replace) -> Result<u64, JobError> {
+    check_free(target)?;
     let source = ModelSource::resolve(&saved.spec.model)?;
     let tensors = tensors(saved, model, replace)?;
     let config = config(saved, model, &source.config_text()?)?;
-    let content = |what: String| MergeError::Content { path: folder.into(), what };
+    let content = |what: String| MergeError::Content { path: target.into(), what };
     let config = serde_json::to_vec_pretty(&config).map_err(|e| content(e.to_string()))?;
     let io = |path: &Path| {
         let path = path.to_path_buf();
         move |source| MergeError::Io { path, source }
     };
-    std::fs::create_dir_all(folder).map_err(io(folder))?;
+    std::fs::create_dir_all(target).map_err(io(target))?;
     let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
     let named = tensors.iter().map(|tensor| (tensor.name.clone(), tensor));
-    let mut bytes = checkpoint::write(&folder.join(FILES[1]), named, metadata)?;
-    for (name, content) in [(FILES[0], &config), (FILES[2], &model.tokenizer)] {
-        let path = folder.join(name);
+    let mut bytes = checkpoint::write(&target.join(FILES[1]), named, metadata)?;
+    let mut files: Vec<(&str, Cow<[u8]>)> = vec![(FILES[0], config.into()), (FILES[2], Cow::from(&model.tokenizer))];
+    // What is said of the tokenizer goes along: transformers chooses its class by it.
+    for name in folder::SAID {
+        files.extend(source.read_optional(name)?.map(|bytes| (name, Cow::Owned(bytes))));
+    }
+    for (name, content) in &files {
+        let path = target.join(name);
         std::fs::write(&path, content).map_err(io(&path))?;
         bytes += content.len() as u64;
     }
@@ -72,7 +78,7 @@ fn tensors(saved: &Saved, model: &Checkpoint, replace: &Replace) -> Result<Vec<N
     let mut adapted = BTreeSet::new();
     for layer in 0..config.num_hidden_layers {
         for target in form.iter().flat_map(|_| &saved.spec.targets) {
-            adapted.insert(module_path(config.family.prefix(), layer, target)?);
+            adapted.insert(config.module_path(layer, target)?);
         }
     }
     // What trained whole is in the file itself.
@@ -115,15 +121,11 @@ fn config(saved: &Saved, model: &Checkpoint, text: &str) -> Result<Value, JobErr
         LabelKind::Classes(names) => names.to_vec(),
         LabelKind::Score { .. } => vec!["score"],
     };
-    let architecture = match model.config.family {
-        Family::Roberta => "RobertaForSequenceClassification",
-        Family::Bert => "BertForSequenceClassification",
-    };
     let problem = if names.len() == 1 { "regression" } else { "single_label_classification" };
     let by_number: serde_json::Map<_, _> = names.iter().enumerate().map(|(i, n)| (i.to_string(), json!(n))).collect();
     let by_name: serde_json::Map<_, _> = names.iter().enumerate().map(|(i, n)| (n.to_string(), json!(i))).collect();
     let added = [
-        ("architectures", json!([architecture])),
+        ("architectures", json!([model.config.family.class()])),
         ("id2label", by_number.into()),
         ("label2id", by_name.into()),
         ("problem_type", json!(problem)),

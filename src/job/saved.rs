@@ -36,7 +36,7 @@ impl Saved {
         let spec = spec_of(&file, &metadata, given)?;
         if format::lacks_family(&tensors) {
             let family = ModelSource::resolve(&spec.model)?.config()?.family;
-            tensors = format::of_family(tensors, family.prefix());
+            tensors = format::of_family(tensors, family);
         }
         Ok(Self { path: file, task: task::find(&spec.task)?, spec, tensors })
     }
@@ -65,7 +65,7 @@ impl Saved {
     }
 
     pub fn tokenizer(&self, model: &Checkpoint) -> Result<Tokenizer, JobError> {
-        tokenizer(&self.spec, &model.tokenizer)
+        tokenizer(&self.spec, &model.config, &model.tokenizer)
     }
 
     /// Rows of `file` or, without one, the task's validation rows; at most `most` of them, 0: all.

@@ -84,13 +84,15 @@ fn card(spec: &RunSpec) -> Option<Card> {
 }
 
 /// Operations of a step with adapters in every layer: each encoder weight once forward and once for the gradient of its input,
-/// and five products of the attention for its two.
+/// and five products of the attention for its two; and what widens the embeddings, once.
 fn operations(config: &Config, rows: usize, width: usize) -> f64 {
     let (n, wide, layers) =
         (config.hidden_size as f64, config.intermediate_size as f64, config.num_hidden_layers as f64);
     let (rows, width) = (rows as f64, width as f64);
     let weights = 4.0 * n * n + 2.0 * n * wide;
-    layers * (2.0 * 2.0 * rows * width * weights + (2.0 + 5.0) * 2.0 * rows * width * width * n)
+    let widened =
+        if config.projection().is_some() { 2.0 * rows * width * n * config.embedding_size as f64 } else { 0.0 };
+    widened + layers * (2.0 * 2.0 * rows * width * weights + (2.0 + 5.0) * 2.0 * rows * width * width * n)
 }
 
 /// Steps on a task's rows.
@@ -126,7 +128,8 @@ pub fn time_rows(
         let bytes = tokenizer
             .map(|path| std::fs::read(path).map_err(|source| data::DataError::Io { path: path.into(), source }));
         let tokenizer =
-            Tokenizer::from_bytes(bytes.transpose()?.as_ref().unwrap_or(&model.tokenizer), spec.max_length)?;
+            Tokenizer::from_bytes(bytes.transpose()?.as_ref().unwrap_or(&model.tokenizer), spec.max_length)?
+                .with_types(model.config.family.has_token_types());
         let source = if spec.data.is_empty() { Source::Embedded } else { Source::Folder(spec.data.clone().into()) };
         let rows = Dataset::new(task, &tokenizer, &data::load(task, &source, Split::Train)?)?;
         let order = random::permutation(spec.seed, 0, rows.len());

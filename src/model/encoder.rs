@@ -1,7 +1,8 @@
-//! The reference forward pass of RoBERTa and BERT, as transformers computes it. Knows no head, no loss, no optimizer.
+//! The reference forward pass of an encoder of any family, as transformers computes it. Knows no head, no loss, no optimizer.
 
 use super::ModelError;
-use super::config::{Config, Family};
+use super::config::Config;
+use super::family::Positions;
 use super::linear::{Adapter, Linear};
 use super::ops;
 use super::real::Real;
@@ -21,7 +22,7 @@ pub type Adapt<'a> = dyn Fn(usize, &str) -> Result<Option<Adapter>> + 'a;
 /// The numbers of the places with dropout, the `site` of their masks. A mask's elements are counted row by row over the
 /// tensor there, pads included.
 pub mod site {
-    /// Embeddings after their layer norm, [rows, width, hidden].
+    /// Embeddings after their layer norm, [rows, width, embedding].
     pub const EMBEDDINGS: u32 = 0;
 
     /// Attention probabilities, [rows, heads, width, width].
@@ -39,7 +40,7 @@ pub mod site {
         3 * layer as u32 + 3
     }
 
-    /// RoBERTa's first token before the head, [rows, hidden].
+    /// The first token before the head where that drops it, [rows, hidden].
     pub fn head_input(layers: usize) -> u32 {
         3 * layers as u32 + 1
     }
@@ -82,17 +83,17 @@ impl Dropout {
     }
 }
 
-/// Position ids of token ids [rows, width]. RoBERTa: pad_id plus the running count of non-pads, pad_id at pads, from the ids
-/// and not from the mask (transformers' `create_position_ids_from_input_ids`). BERT: 0, 1, 2, ...
+/// Position ids of token ids [rows, width]. After the pad's: pad_id plus the running count of non-pads, pad_id at pads, from the
+/// ids and not from the mask (transformers' `create_position_ids_from_input_ids`). Else 0, 1, 2, ...
 pub fn position_ids(config: &Config, ids: &[u32], width: usize) -> Vec<u32> {
-    let pad = config.pad_token_id;
+    let (pad, rule) = (config.pad_token_id, config.family.positions());
     let mut positions = Vec::with_capacity(ids.len());
     for row in ids.chunks(width.max(1)) {
         let mut count = 0;
-        positions.extend(row.iter().enumerate().map(|(i, id)| match config.family {
-            Family::Bert => i as u32,
-            Family::Roberta if *id == pad => pad,
-            Family::Roberta => {
+        positions.extend(row.iter().enumerate().map(|(i, id)| match rule {
+            Positions::FromZero => i as u32,
+            Positions::AfterPad if *id == pad => pad,
+            Positions::AfterPad => {
                 count += 1;
                 pad + count
             }
@@ -129,17 +130,17 @@ pub struct Encoder<T> {
     config: Config,
     word: Embedding,
     position: Embedding,
-    token_type: Embedding,
+    token_type: Option<Embedding>,
     norm: Norm,
+    projection: Option<Linear>,
     layers: Vec<Layer>,
     float: PhantomData<T>,
 }
 
 impl<T: Real> Encoder<T> {
     pub fn new(config: &Config, get: &Get, adapt: &Adapt) -> Result<Self> {
-        let prefix = config.family.prefix();
         let eps = config.layer_norm_eps;
-        let at = |name: String| get(&format!("{prefix}.{name}"));
+        let at = |name: String| get(&name);
         let norm = |path: String| -> Result<Norm> {
             Ok(Norm { weight: at(format!("{path}.weight"))?, bias: at(format!("{path}.bias"))?, eps })
         };
@@ -147,20 +148,21 @@ impl<T: Real> Encoder<T> {
             Ok(Linear::new(at(format!("{path}.weight"))?, at(format!("{path}.bias"))?, adapter))
         };
         let table = |name: &str| -> Result<Embedding> {
-            Ok(Embedding::new(at(format!("embeddings.{name}_embeddings.weight"))?, config.hidden_size))
+            let path = config.path(&format!("embeddings.{name}_embeddings.weight"));
+            Ok(Embedding::new(at(path)?, config.embedding_size))
         };
         let layers = (0..config.num_hidden_layers)
             .map(|i| {
-                let path = format!("encoder.layer.{i}");
+                let path = |module| config.layer_path(i, module);
                 Ok(Layer {
-                    query: linear(format!("{path}.attention.self.query"), adapt(i, "query")?)?,
-                    key: linear(format!("{path}.attention.self.key"), adapt(i, "key")?)?,
-                    value: linear(format!("{path}.attention.self.value"), adapt(i, "value")?)?,
-                    attention_output: linear(format!("{path}.attention.output.dense"), adapt(i, "output")?)?,
-                    attention_norm: norm(format!("{path}.attention.output.LayerNorm"))?,
-                    intermediate: linear(format!("{path}.intermediate.dense"), None)?,
-                    output: linear(format!("{path}.output.dense"), None)?,
-                    norm: norm(format!("{path}.output.LayerNorm"))?,
+                    query: linear(path("attention.self.query"), adapt(i, "query")?)?,
+                    key: linear(path("attention.self.key"), adapt(i, "key")?)?,
+                    value: linear(path("attention.self.value"), adapt(i, "value")?)?,
+                    attention_output: linear(path("attention.output.dense"), adapt(i, "output")?)?,
+                    attention_norm: norm(path("attention.output.LayerNorm"))?,
+                    intermediate: linear(path("intermediate.dense"), None)?,
+                    output: linear(path("output.dense"), None)?,
+                    norm: norm(path("output.LayerNorm"))?,
                 })
             })
             .collect::<Result<_>>()?;
@@ -168,8 +170,9 @@ impl<T: Real> Encoder<T> {
             config: config.clone(),
             word: table("word")?,
             position: table("position")?,
-            token_type: table("token_type")?,
-            norm: norm("embeddings.LayerNorm".into())?,
+            token_type: (config.type_vocab_size > 0).then(|| table("token_type")).transpose()?,
+            norm: norm(config.path("embeddings.LayerNorm"))?,
+            projection: config.projection().map(|path| linear(path, None)).transpose()?,
             layers,
             float: PhantomData,
         })
@@ -179,18 +182,28 @@ impl<T: Real> Encoder<T> {
         &self.config
     }
 
-    /// Hidden states, each [rows, width, hidden]: the embeddings after their layer norm, then every layer's output.
+    /// Hidden states, each [rows, width, hidden]: what the first layer reads, before its dropout where that comes last, then
+    /// every layer's output.
     pub fn forward(&self, batch: &Batch, dropout: Option<&Dropout>) -> std::result::Result<Vec<Tensor>, ModelError> {
         check(&self.config, batch)?;
         let (rows, width, n) = (batch.rows, batch.width, self.config.hidden_size);
         let positions = position_ids(&self.config, &batch.ids, width);
         let look = |table: &Embedding, ids: &[u32]| table.forward(&Tensor::new(ids, &Device::Cpu)?);
-        let sum = ((look(&self.word, &batch.ids)? + look(&self.token_type, &batch.type_ids)?)?
-            + look(&self.position, &positions)?)?;
-        let mut x = self.norm.forward::<T>(&sum)?;
-        let mut hidden = vec![x.reshape((rows, width, n))?];
+        let mut sum = look(&self.word, &batch.ids)?;
+        if let Some(table) = &self.token_type {
+            sum = (sum + look(table, &batch.type_ids)?)?;
+        }
+        let mut x = self.norm.forward::<T>(&(sum + look(&self.position, &positions)?)?)?;
+        let mut hidden = Vec::new();
+        if self.projection.is_none() {
+            hidden.push(x.reshape((rows, width, n))?);
+        }
         if let Some(d) = dropout {
             x = d.apply::<T>(x, d.hidden, site::EMBEDDINGS)?;
+        }
+        if let Some(projection) = &self.projection {
+            x = projection.forward::<T>(&x)?;
+            hidden.push(x.reshape((rows, width, n))?);
         }
         let mask = Arc::new(batch.mask.clone());
         for (i, layer) in self.layers.iter().enumerate() {
@@ -246,5 +259,8 @@ pub fn check(config: &Config, batch: &Batch) -> std::result::Result<(), ModelErr
         _ => Ok(()),
     };
     largest("token id", &batch.ids, config.vocab_size)?;
-    largest("token type id", &batch.type_ids, config.type_vocab_size)
+    match config.type_vocab_size {
+        0 => Ok(()),
+        allowed => largest("token type id", &batch.type_ids, allowed),
+    }
 }

@@ -1,36 +1,35 @@
 //! Published encoders by their sizes alone, with random weights: for timings without a download. Knows no file.
 
 use super::weights::Weights;
-use super::{Checkpoint, Config, ModelError};
+use super::{Checkpoint, Config, ModelError, family};
 use crate::random::{INITIAL, Stream, site_of};
 use rayon::prelude::*;
 use safetensors::{Dtype, tensor::TensorView};
 use std::borrow::Cow;
 
-/// The shapes that [`random`] knows.
-pub const NAMES: [&str; 3] = ["roberta-base", "roberta-large", "bert-base"];
+/// The shapes that [`random`] knows: every published model of every family.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    family::ALL.iter().flat_map(|f| f.published()).map(|(name, _)| *name)
+}
 
 /// A model of the shape `name` with weights of U(-0.035, 0.035), standard deviation 0.02 as transformers starts them, and no
 /// tokenizer; `None` for other names.
 pub fn random(name: &str) -> Option<Result<Checkpoint, ModelError>> {
-    let (family, vocabulary, n, layers, heads, positions, types, pad) = match name {
-        "roberta-base" => ("roberta", 50_265, 768, 12, 12, 514, 1, 1),
-        "roberta-large" => ("roberta", 50_265, 1024, 24, 16, 514, 1, 1),
-        "bert-base" => ("bert", 30_522, 768, 12, 12, 512, 2, 0),
-        _ => return None,
-    };
-    let config = serde_json::json!({
-        "model_type": family, "vocab_size": vocabulary, "hidden_size": n, "num_hidden_layers": layers,
-        "num_attention_heads": heads, "intermediate_size": 4 * n, "max_position_embeddings": positions,
-        "type_vocab_size": types, "pad_token_id": pad, "layer_norm_eps": 1e-5,
-    });
+    let (family, fields) = family::ALL.iter().find_map(|f| {
+        let (_, fields) = f.published().iter().find(|(n, _)| *n == name)?;
+        Some((f, fields))
+    })?;
+    let mut config = serde_json::json!({ "model_type": family.model_type(), "layer_norm_eps": 1e-5 });
+    for (field, value) in *fields {
+        config[family.field(field)] = (*value).into();
+    }
     Some(Config::parse(&config.to_string()).and_then(|config| with_random_weights(name, config)))
 }
 
 fn with_random_weights(name: &str, config: Config) -> Result<Checkpoint, ModelError> {
     let draw = |(name, shape): (String, Vec<usize>)| {
         let len = shape.iter().product();
-        let bytes: Vec<u8> = if name.ends_with("LayerNorm.weight") {
+        let bytes: Vec<u8> = if shape.len() == 1 && name.ends_with(".weight") {
             1f32.to_le_bytes().repeat(len)
         } else {
             let values = Stream::new(0, INITIAL, site_of(&name)).uniform(-0.035, 0.035, len);

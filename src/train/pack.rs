@@ -33,7 +33,7 @@ pub struct Row {
 /// Rows that one thread works on.
 pub struct Chunk {
     pub rows: Vec<Row>,
-    /// Token, token type and position ids of every token.
+    /// Token, token type and position ids of every token; all of type 0 in a model without types.
     pub ids: Vec<u32>,
     pub types: Vec<u32>,
     pub positions: Vec<u32>,
@@ -75,12 +75,13 @@ impl Chunk {
         }
     }
 
-    fn push(&mut self, batch: &Batch, positions: &[u32], row: usize, heads: usize) {
+    fn push(&mut self, config: &Config, batch: &Batch, positions: &[u32], row: usize) {
+        let (heads, typed) = (config.num_attention_heads, config.type_vocab_size > 0);
         let from = row * self.width;
         let first = self.ids.len();
         for column in (0..self.width).filter(|c| *c == 0 || batch.mask[from + c] != 0) {
             self.ids.push(batch.ids[from + column]);
-            self.types.push(batch.type_ids[from + column]);
+            self.types.push(if typed { batch.type_ids[from + column] } else { 0 });
             self.positions.push(positions[from + column]);
             self.columns.push(column as u32);
         }
@@ -109,7 +110,7 @@ pub fn whole(config: &Config, batch: &Batch) -> Result<Chunk, BackendError> {
     let rows = lengths(batch)?.len();
     let positions = position_ids(config, &batch.ids, batch.width);
     let mut chunk = Chunk::new(batch.width);
-    (0..rows).for_each(|row| chunk.push(batch, &positions, row, config.num_attention_heads));
+    (0..rows).for_each(|row| chunk.push(config, batch, &positions, row));
     Ok(chunk)
 }
 
@@ -124,7 +125,7 @@ pub fn pack(config: &Config, batch: &Batch, threads: usize) -> Result<Vec<Chunk>
     let mut chunk = Chunk::new(batch.width);
     let mut done = 0;
     for (row, length) in lengths.iter().enumerate() {
-        chunk.push(batch, &positions, row, config.num_attention_heads);
+        chunk.push(config, batch, &positions, row);
         done += length;
         // The end of this chunk when all are alike.
         if done * count >= total * (chunks.len() + 1) {

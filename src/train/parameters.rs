@@ -2,7 +2,7 @@
 
 use super::optim::Segment;
 use super::{BackendError, NamedTensor, Parameter, Part, Values};
-use crate::adapter::{Method, Start, module_path};
+use crate::adapter::{Method, Start};
 use crate::analysis::row_norms;
 use crate::model::head::initial_values;
 use crate::model::real::Real;
@@ -195,14 +195,14 @@ pub fn outline(
 
 fn selected(config: &Config, spec: &RunSpec) -> Result<Vec<(usize, &'static str, String)>, BackendError> {
     for target in &spec.targets {
-        module_path(config.family.prefix(), 0, target)?;
+        config.module_path(0, target)?;
     }
     let chosen = TARGETS.into_iter().filter(|t| spec.targets.iter().any(|s| s == t));
     let chosen: Vec<&'static str> = chosen.collect();
     let mut targets = Vec::new();
     for layer in 0..config.num_hidden_layers {
         for target in &chosen {
-            targets.push((layer, *target, module_path(config.family.prefix(), layer, target)?));
+            targets.push((layer, *target, config.module_path(layer, target)?));
         }
     }
     Ok(targets)

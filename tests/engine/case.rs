@@ -1,5 +1,8 @@
 //! Random models, batches and values, and how far an engine may be from automatic differentiation on them.
 
+#[path = "measure.rs"]
+mod measure;
+
 use eigenscope::adapter::{ALL, Method};
 use eigenscope::data::{Batch, Labels};
 use eigenscope::model::Checkpoint;
@@ -7,8 +10,9 @@ use eigenscope::model::config::Config;
 use eigenscope::model::weights::Weights;
 use eigenscope::random::{INITIAL, Stream, site_of};
 use eigenscope::spec::RunSpec;
+use eigenscope::train::Backend;
 use eigenscope::train::autograd::Autograd;
-use eigenscope::train::{Backend, NamedTensor, Values};
+use measure::{distance, norm, shaken, wide};
 use std::borrow::Cow;
 
 #[derive(Clone, Debug)]
@@ -38,15 +42,26 @@ pub fn methods(trains: impl Fn(&dyn Method) -> bool) -> Vec<&'static str> {
 /// A model with random weights that are not small: every part of the gradient counts.
 pub fn checkpoint(case: &Case) -> Checkpoint {
     let n = case.heads * case.size;
-    let config = serde_json::json!({
-        "model_type": case.family, "vocab_size": 60, "hidden_size": n, "num_hidden_layers": case.layers,
-        "num_attention_heads": case.heads, "intermediate_size": case.wide, "max_position_embeddings": 3 + case.lengths.iter().max().unwrap_or(&0),
-        "type_vocab_size": 2, "pad_token_id": 1, "hidden_act": "gelu", "layer_norm_eps": 1e-5,
-    });
+    let family = eigenscope::model::family::find(case.family).expect("a family");
+    let mut config = serde_json::json!({ "model_type": case.family, "pad_token_id": 1, "layer_norm_eps": 1e-5 });
+    let sizes = [
+        ("vocab_size", 60),
+        // Narrower or wider than the layers, or as wide, where the family lets it.
+        ("embedding_size", [n, 8, n + 16][case.seed as usize % 3]),
+        ("hidden_size", n),
+        ("num_hidden_layers", case.layers),
+        ("num_attention_heads", case.heads),
+        ("intermediate_size", case.wide),
+        ("max_position_embeddings", 3 + case.lengths.iter().max().unwrap_or(&0)),
+        ("type_vocab_size", 2),
+    ];
+    for (field, size) in sizes {
+        config[family.field(field)] = size.into();
+    }
     let config = Config::parse(&config.to_string()).expect("a config");
     let tensors = config.encoder_shapes().into_iter().map(|(name, shape)| {
-        let centre = if name.ends_with("LayerNorm.weight") { 1.0 } else { 0.0 };
-        let std = if shape.len() == 2 && !name.contains("embeddings") { 1.0 / (n as f64).sqrt() } else { 0.3 };
+        let centre = if shape.len() == 1 && name.ends_with(".weight") { 1.0 } else { 0.0 };
+        let std = if shape.len() == 2 && !name.contains("embeddings.") { 1.0 / (n as f64).sqrt() } else { 0.3 };
         let draw = Stream::new(case.seed, INITIAL, site_of(&name)).normal(std, shape.iter().product());
         let bytes: Vec<u8> = draw.iter().flat_map(|v| ((v + centre) as f32).to_le_bytes()).collect();
         (name, shape, bytes)
@@ -95,36 +110,6 @@ pub fn spec(case: &Case) -> RunSpec {
         seed: case.seed,
         ..RunSpec::default()
     }
-}
-
-pub fn wide(tensor: &NamedTensor) -> Vec<f64> {
-    match &tensor.values {
-        Values::F32(v) => v.iter().map(|v| f64::from(*v)).collect(),
-        Values::F64(v) => v.clone(),
-    }
-}
-
-pub fn norm(values: &[f64]) -> f64 {
-    values.iter().map(|v| v * v).sum::<f64>().sqrt()
-}
-
-/// ||found - expected|| against ||expected||, or against `floor` where that is larger.
-pub fn distance(found: &[f64], expected: &[f64], floor: f64) -> f64 {
-    assert_eq!(found.len(), expected.len());
-    let difference: Vec<f64> = found.iter().zip(expected).map(|(a, b)| a - b).collect();
-    norm(&difference) / norm(expected).max(floor).max(1e-30)
-}
-
-/// Values off the start, as training makes them: no factor is 0 and no lambda is 1.
-pub fn shaken(backend: &dyn Backend, seed: u64) -> Vec<NamedTensor> {
-    let values = backend.state().expect("a state").values;
-    let moved = values.into_iter().map(|t| {
-        let std = if t.shape.len() == 2 { 0.5 / (t.shape[0].max(t.shape[1]) as f64).sqrt() } else { 0.2 };
-        let by = Stream::new(seed, 2, site_of(&t.name)).normal(std, t.shape.iter().product());
-        let values = wide(&t).iter().zip(by).map(|(v, by)| f64::from((v + by) as f32)).collect();
-        NamedTensor { values: Values::F64(values), ..t }
-    });
-    moved.collect()
 }
 
 /// Loss, logits and every gradient of `engine` on the case against automatic differentiation in f64: the largest relative

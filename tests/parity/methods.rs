@@ -8,6 +8,7 @@ use eigenscope::cpu::Cpu;
 use eigenscope::cuda::{self, Cuda};
 use eigenscope::data::{Batch, Labels};
 use eigenscope::event::LayerNorm;
+use eigenscope::model::family;
 use eigenscope::spec::RunSpec;
 use eigenscope::train::NamedTensor;
 use eigenscope::train::autograd::Autograd;
@@ -74,7 +75,7 @@ fn all_alike(what: &str, found: &[NamedTensor], expected: &[NamedTensor], limit:
 
 fn norms_alike(what: &str, found: &[LayerNorm], expected: &Value, limit: f64) {
     for (path, expected) in members(expected) {
-        let place = adapter::layer_and_target(&format!("{path}.")).expect("a place");
+        let place = family::layer_and_target(&format!("{path}.")).expect("a place");
         let row = found.iter().find(|r| (r.layer, r.target.as_str()) == place).expect("a row");
         near(&format!("{what} {path} lambda"), row.lambda, number(&expected["lambda"]), limit);
         near(&format!("{what} {path} w0"), row.w0_fro, number(&expected["w0_fro"]), limit);

@@ -1,9 +1,10 @@
 //! Norms of trained and of random adapters, from the factors and from the matrices written out.
 
 use crate::folder::{self, close, items, members, near, number, text, whole, wide};
-use eigenscope::adapter::{self, layer_and_target};
+use eigenscope::adapter;
 use eigenscope::analysis::{self, Matrix};
 use eigenscope::event::LayerNorm;
+use eigenscope::model::family::layer_and_target;
 use eigenscope::train::Backend;
 use eigenscope::train::autograd::Autograd;
 

@@ -2,9 +2,10 @@
 
 use crate::folder::{self, Subject, close, items, json, members, number, numbers, text, whole, wide};
 use crate::training::batch;
-use eigenscope::adapter::{find, layer_and_target};
+use eigenscope::adapter::find;
 use eigenscope::analysis::{self, Matrix};
 use eigenscope::job::{Given, Saved};
+use eigenscope::model::family::layer_and_target;
 use eigenscope::train::Backend;
 use eigenscope::train::NamedTensor;
 use eigenscope::train::autograd::Autograd;

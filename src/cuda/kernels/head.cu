@@ -1,5 +1,20 @@
-// The classification head on each row's first token. RoBERTa: dropout, dense, tanh, dropout, out_proj; BERT: no first dropout.
-// It trains, so its values are f32 throughout; the products with the dense weight are calls of the matrix library.
+// The classification head on each row's first token: dropout or not, dense, activation, dropout, linear. It trains, so its values are f32 throughout; the products with the dense weight are calls of the matrix library.
+
+// The activation of u and, in `slope`, its derivative.
+__device__ inline float activate(float u, float& slope) {
+#if ACTIVATION == 0 // tanh
+    float y = tanhf(u);
+    slope = 1 - y * y;
+    return y;
+#elif ACTIVATION == 1 // gelu by the error function
+    float below = 0.5f * (1.f + erff(u * 0.70710678118654752f));
+    slope = below + u * expf(-0.5f * u * u) * 0.39894228040143268f;
+    return u * below;
+#else // relu
+    slope = u > 0.f ? 1.f : 0.f;
+    return fmaxf(u, 0.f);
+#endif
+}
 
 // x = dropout(hidden of the first tokens), [rows, HIDDEN] f32.
 extern "C" __global__ void head_input(const Step* step, int capacity, const real* hidden, Site site, float* x) {
@@ -20,7 +35,7 @@ struct Target {
     int regression;
 };
 
-// From the dense product `pre` [rows, HIDDEN] one block a row makes pooled = dropout(tanh(pre + bias)), the logits, the
+// From the dense product `pre` [rows, HIDDEN] one block a row makes pooled = dropout(activation(pre + bias)), the logits, the
 // loss (torch's cross_entropy, or mse_loss for regression), the slopes of the logits and, in place of pre, that of pre.
 // Without a target: the logits alone.
 extern "C" __global__ void head_output(const Step* step, float* pre, const float* dense_bias, const float* weight,
@@ -36,7 +51,7 @@ extern "C" __global__ void head_output(const Step* step, float* pre, const float
         u64 at = (u64)row * HIDDEN + column;
         u32 bits = site.threshold ? kept8(site, step->step, at) : 255u;
         for (int i = 0; i < 8; ++i) {
-            float y = tanhf(pre[at + i] + dense_bias[column + i]);
+            float unused, y = activate(pre[at + i] + dense_bias[column + i], unused);
             float kept = bits >> i & 1 ? y * (site.threshold ? site.scale : 1.f) : 0.f;
             pooled[at + i] = kept;
             for (int o = 0; o < OUTPUTS; ++o) sums[o] += kept * weight[o * HIDDEN + column + i];
@@ -76,10 +91,11 @@ extern "C" __global__ void head_output(const Step* step, float* pre, const float
         u64 at = (u64)row * HIDDEN + column;
         u32 bits = site.threshold ? kept8(site, step->step, at) : 255u;
         for (int i = 0; i < 8; ++i) {
-            float y = tanhf(pre[at + i] + dense_bias[column + i]), d = 0;
+            float inner, d = 0;
+            activate(pre[at + i] + dense_bias[column + i], inner);
             for (int o = 0; o < OUTPUTS; ++o) d += slope[o] * weight[o * HIDDEN + column + i];
             d = bits >> i & 1 ? d * (site.threshold ? site.scale : 1.f) : 0.f;
-            pre[at + i] = there ? d * (1 - y * y) : 0.f;
+            pre[at + i] = there ? d * inner : 0.f;
         }
     }
 }

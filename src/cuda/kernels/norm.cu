@@ -1,69 +1,5 @@
 // Layer norm of one token by one warp, fused with what stands around it.
 
-struct Row {
-    float v[CHUNKS][8];
-};
-
-// x_hat = (v - mean) / sqrt(var + eps) in place; returns the reciprocal deviation.
-__device__ inline float normalise(Row& x, float eps) {
-    float sum = 0;
-    EACH_CHUNK(c, column) for (int i = 0; i < 8; ++i) sum += x.v[c][i];
-    float mean = warp_sum(sum) / HIDDEN;
-    sum = 0;
-    EACH_CHUNK(c, column) for (int i = 0; i < 8; ++i) {
-        x.v[c][i] -= mean;
-        sum += x.v[c][i] * x.v[c][i];
-    }
-    float scale = rsqrtf(warp_sum(sum) / HIDDEN + eps);
-    EACH_CHUNK(c, column) for (int i = 0; i < 8; ++i) x.v[c][i] *= scale;
-    return scale;
-}
-
-__device__ inline void affine8(const float x[8], const float* gamma, const float* beta, int column, float y[8]) {
-    float g[8], b[8];
-    load8f(gamma + column, g);
-    load8f(beta + column, b);
-#pragma unroll
-    for (int i = 0; i < 8; ++i) y[i] = x[i] * g[i] + b[i];
-}
-
-// Part of row t of what the next product and a residual read, [rows, HIDDEN].
-__device__ inline void store8_input(real* y, u16* split, int t, int column, const float v[8]) {
-    store8(y + (u64)t * HIDDEN + column, v);
-#if PRECISION == 1
-    store8_split(split + (u64)t * 3 * HIDDEN + column, HIDDEN, v);
-#endif
-}
-
-// x = dropout(LayerNorm(word[id] + type[type] + position[position])); tokens past the last are 0.
-extern "C" __global__ void embed(const Step* step, int capacity, const u32* ids, const u32* types, const u32* positions,
-                                 const u32* places, const real* word, const real* type, const real* position,
-                                 const float* gamma, const float* beta, float eps, Site site, real* out, u16* split) {
-    await_previous();
-    int t = blockIdx.x * (blockDim.x / WARP) + threadIdx.x / WARP;
-    if (t >= capacity) return;
-    float y[8];
-    if (t >= step->tokens) {
-        for (int i = 0; i < 8; ++i) y[i] = 0;
-        EACH_CHUNK(c, column) store8_input(out, split, t, column, y);
-        return;
-    }
-    Row x;
-    EACH_CHUNK(c, column) {
-        float a[8], b[8];
-        load8(word + (u64)ids[t] * HIDDEN + column, x.v[c]);
-        load8(type + (u64)types[t] * HIDDEN + column, a);
-        load8(position + (u64)positions[t] * HIDDEN + column, b);
-        for (int i = 0; i < 8; ++i) x.v[c][i] += a[i] + b[i];
-    }
-    normalise(x, eps);
-    EACH_CHUNK(c, column) {
-        affine8(x.v[c], gamma, beta, column, y);
-        if (site.threshold) drop8(y, kept8(site, step->step, (u64)places[t] * HIDDEN + column), site.scale);
-        store8_input(out, split, t, column, y);
-    }
-}
-
 // y = LayerNorm(dropout(x + bias) + residual). Row t of x is token tokens[t] (t itself where it is null) and goes with row
 // rows[t] of the residual (likewise). Keeps x_hat, the reciprocal deviation and the kept flags where they are asked for.
 extern "C" __global__ void __launch_bounds__(256, 4) add_norm(const Step* step, int count, const int* tokens, const int* rows, const u32* places,
@@ -144,4 +80,19 @@ extern "C" __global__ void scatter_first(const Step* step, int capacity, const i
         if (leads) load8(from + (u64)row * HIDDEN + column, v);
         store8(to + (u64)t * HIDDEN + column, v);
     }
+}
+
+// x = x + bias, [tokens, HIDDEN], where embeddings were led to the layers' width; tokens past the last are 0.
+extern "C" __global__ void widened(const Step* step, int capacity, const float* bias, real* x, u16* split) {
+    await_previous();
+    int at = (blockIdx.x * blockDim.x + threadIdx.x) * 8;
+    if (at >= capacity * HIDDEN) return;
+    float v[8] = {0, 0, 0, 0, 0, 0, 0, 0};
+    if (at / HIDDEN < step->tokens) {
+        float b[8];
+        load8(x + at, v);
+        load8f(bias + at % HIDDEN, b);
+        for (int i = 0; i < 8; ++i) v[i] += b[i];
+    }
+    store8_input(x, split, at / HIDDEN, at % HIDDEN, v);
 }

@@ -1,7 +1,7 @@
 // What every kernel builds on: the storage type, vectors of eight, sums over a warp, and Philox. No headers are needed.
 //
-// Compiled in: PRECISION (0 f32, 1 tf32, 2 bf16), HIDDEN (n), HEADS, HEAD (n / HEADS), WIDE (feed-forward), RANK, OUTPUTS,
-// STAGES (of the attention's way back, see stage.cu).
+// Compiled in: PRECISION (0 f32, 1 tf32, 2 bf16), HIDDEN (n), EMBEDDING (see width.cu), HEADS, HEAD (n / HEADS), WIDE
+// (feed-forward), RANK, OUTPUTS, ACTIVATION (see head.cu), STAGES (of the attention's way back, see stage.cu).
 // Tokens lie behind one another without pads; `real` is what activations and frozen weights are stored in, all sums are f32.
 
 typedef unsigned char u8;

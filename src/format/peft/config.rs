@@ -1,6 +1,7 @@
 //! `adapter_config.json`: which LoRA it describes, or why that cannot be had here.
 
 use super::super::Outgoing;
+use crate::model::family;
 use crate::tensors::shown;
 use serde_json::{Map, Value, json};
 
@@ -113,13 +114,17 @@ fn says_nothing(name: &str, value: &Value) -> bool {
 
 /// The configuration of an adapter on its way out.
 pub fn write(adapter: &Outgoing) -> Vec<u8> {
-    let target = |target: &String| match target.as_str() {
-        "output" => "attention.output.dense".to_string(),
-        other => other.to_string(),
+    // The end of a module's path, as much as tells it from others: `query`, `attention.output.dense`.
+    let module = |target: &String| {
+        let path =
+            adapter.products.iter().find_map(|(path, _, _)| family::place_of(path).filter(|p| p.target == target));
+        let module = path.map_or(target.as_str(), |place| place.module);
+        let end = module.rsplit('.').next().unwrap_or(module);
+        if target == "output" { module.to_string() } else { end.to_string() }
     };
-    let targets: Vec<String> = adapter.spec.targets.iter().map(target).collect();
+    let targets: Vec<String> = adapter.spec.targets.iter().map(module).collect();
     // A module is saved whole, by its name; PEFT would leave BERT's pooler as it was.
-    let head = ["classifier", "pooler"].into_iter();
+    let head = ["classifier", "pooler", "pre_classifier"].into_iter();
     let head = head.filter(|module| adapter.head.iter().any(|t| t.name.split('.').any(|part| part == *module)));
     let head: Vec<&str> = head.collect();
     // PEFT's own type is a whole number.
