@@ -8,7 +8,8 @@ mod measure;
 use eigenscope::cpu::Cpu;
 use eigenscope::data::{Batch, Labels, Tokenizer};
 use eigenscope::job::{self, Saved};
-use eigenscope::model::{Checkpoint, ModelError, ModelSource, family, head};
+use eigenscope::model::encoder::Dropout;
+use eigenscope::model::{Checkpoint, Config, ModelError, ModelSource, family, head};
 use eigenscope::spec::RunSpec;
 use eigenscope::train::autograd::Autograd;
 use eigenscope::train::checkpoint::save_adapter;
@@ -142,7 +143,8 @@ fn the_cpu_engine_has_the_gradients_of_autograd_in_every_family() {
                 (gradients, engine.state().expect("a state").values)
             });
             let whole = |all: &[NamedTensor]| norm(&all.iter().map(|t| norm(&wide(t))).collect::<Vec<_>>());
-            let floor = 0.01 * whole(&expected.0);
+            // A lambda of these few rows is a sum of terms that cancel: it keeps their rounding.
+            let floor = 0.05 * whole(&expected.0);
             for (a, b) in expected.0.iter().zip(&found.0) {
                 let off = distance(&wide(b), &wide(a), floor);
                 assert!(a.name == b.name && off < 1e-5, "{name} {method}: {}: {off:e}", a.name);
@@ -150,6 +152,23 @@ fn the_cpu_engine_has_the_gradients_of_autograd_in_every_family() {
             let moved = expected.1.iter().zip(&found.1).map(|(a, b)| distance(&wide(b), &wide(a), 0.1));
             assert!(moved.fold(0.0, f64::max) < 1e-4, "{name} {method}: after an update");
         }
+    }
+}
+
+#[test]
+fn dropout_is_where_transformers_has_it() {
+    for family in family::ALL {
+        let config = Config::parse(&format!("{{\"model_type\": \"{}\"}}", family.model_type())).expect("the defaults");
+        let own = Dropout::new(&config, -1.0, 0, 0);
+        let distil = family.model_type() == "distilbert";
+        assert_eq!(
+            (own.hidden, own.attention, own.classifier),
+            (0.1, 0.1, if distil { 0.2 } else { 0.1 }),
+            "{family:?}"
+        );
+        // DistilBERT's attention ends without dropout, whatever is asked for.
+        assert_eq!(own.attention_output, if distil { 0.0 } else { 0.1 }, "{family:?}");
+        assert_eq!(Dropout::new(&config, 0.3, 0, 0).attention_output, if distil { 0.0 } else { 0.3 }, "{family:?}");
     }
 }
 

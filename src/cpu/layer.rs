@@ -50,6 +50,10 @@ impl Pass<'_> {
         Site::new(self.dropout, |d| d.hidden, number)
     }
 
+    fn attention_output(&self, index: usize) -> Option<Site> {
+        Site::new(self.dropout, |d| d.attention_output, site::attention_output(index))
+    }
+
     fn attention_site(&self, index: usize) -> Option<Site> {
         Site::new(self.dropout, |d| d.attention, site::attention(index))
     }
@@ -138,7 +142,7 @@ impl Layer {
         // The projection has added the bias already.
         let none = room(&mut scratch.narrow, n);
         none.fill(0.0);
-        let at = pass.hidden_site(site::attention_output(self.index));
+        let at = pass.attention_output(self.index);
         let x = self.normalise(&self.attention_norm, pass, at, attended, none, residual, &mut to.after_attention);
 
         let wide = room(&mut scratch.wide, kept * self.intermediate.bias.len());
@@ -200,7 +204,7 @@ impl Layer {
         self.intermediate.backward(wide, residual, Beta::One);
 
         let of = &saved.after_attention;
-        let at = mask(pass.hidden_site(site::attention_output(self.index)), &of.flags);
+        let at = mask(pass.attention_output(self.index), &of.flags);
         let width = self.output.width();
         let dz = room(&mut scratch.dz, kept * width);
         self.attention_norm.backward(residual, &of.normal, &of.scales, at, slope, narrow);

@@ -84,6 +84,10 @@ impl Pass<'_> {
         Site::new(self.dropout, |d| d.hidden, number)
     }
 
+    fn attention_output(&self, index: usize) -> Site {
+        Site::new(self.dropout, |d| d.attention_output, site::attention_output(index))
+    }
+
     fn attention(&self, index: usize) -> Site {
         Site::new(self.dropout, |d| d.attention, site::attention(index))
     }
@@ -164,7 +168,7 @@ impl Layer {
         let (first, none) = (pass.word(places.first), 0u64);
         let (tokens, residual_rows) = if pass.only_first { (first, first) } else { (none, none) };
         let normed = Normed { normal: own.normal1, scales: own.scales1, flags: own.flags1 };
-        let at = pass.hidden(site::attention_output(self.index));
+        let at = pass.attention_output(self.index);
         let places = (tokens, residual_rows);
         self.normalise(pass, &self.attention_norm, places, attended, bias, x, at, scratch.x1, normed, keeps)?;
 
@@ -235,7 +239,7 @@ impl Layer {
         tools.backward([kept, n, self.wide], wide, back, scratch.residual, true)?;
 
         let normed = Normed { normal: own.normal1, scales: own.scales1, flags: own.flags1 };
-        let at = pass.hidden(site::attention_output(self.index));
+        let at = pass.attention_output(self.index);
         let width = self.output.width();
         let dz = scratch.dz_output;
         let residual = if pass.only_first { scratch.first } else { scratch.slope };

@@ -95,7 +95,7 @@ fn held(regions: &[usize]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ModelSource;
+    use crate::model::{ModelSource, family};
     use proptest::prelude::*;
 
     fn config() -> Config {
@@ -153,6 +153,28 @@ mod tests {
         let factors = 12 * 2 * 2 * 8 * 768;
         assert_eq!(bytes("lora"), 2 * (count(2) + factors) + 4 * count(1));
         assert_eq!(bytes("symlora") - bytes("lora"), 12 * 2 * sizes("symlora").width * 768, "and c.W0");
+    }
+
+    #[test]
+    fn every_family_has_all_its_weights_counted() {
+        for family in family::ALL {
+            let config =
+                Config::parse(&format!("{{\"model_type\": \"{}\"}}", family.model_type())).expect("the defaults");
+            let lora = adapter::find("lora").expect("a method");
+            let sizes = Sizes::new(&config, &spec("lora", "bf16", 8), lora, Precision::Bf16, 2).expect("sizes");
+            let bytes = |shape: &[usize]| shape.iter().product::<usize>() * if shape.len() == 2 { 2 } else { 4 };
+            let (n, layers) = (config.hidden_size, config.num_hidden_layers);
+            let whole: usize = config.encoder_shapes().iter().map(|(_, shape)| bytes(shape)).sum();
+            let types = if config.type_vocab_size == 0 { 2 * config.embedding_size } else { 0 };
+            let factors = 2 * layers * 2 * 2 * 8 * n;
+            let biases = 4 * 4 * n * layers;
+            let found: usize = weights(&config, &sizes).iter().sum();
+            assert!(found.abs_diff(whole + types + factors) <= biases, "{family:?}: {found}");
+            // What widens the embeddings has a room of its own.
+            let one = Room::bytes(&sizes, Bucket::new(64, 1, 64));
+            let same = Room::bytes(&Sizes { embedding: n, ..sizes }, Bucket::new(64, 1, 64));
+            assert_eq!(one > same, config.projection().is_some(), "{family:?}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{DataError, Example};
 use crate::untrusted::{self, brief};
-use tokenizers::{EncodeInput, InputSequence, TruncationDirection, TruncationParams, TruncationStrategy};
+use tokenizers::{PostProcessor, TruncationDirection, TruncationParams, TruncationStrategy, truncate_encodings};
 
 /// Most characters of what the library says of a file.
 const MOST_SHOWN: usize = 300;
@@ -17,6 +17,7 @@ pub struct Encoded {
 /// A tokenizer that cuts pairs at the longer side first, as transformers' `truncation=True`.
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
+    max_length: usize,
     has_types: bool,
 }
 
@@ -24,15 +25,9 @@ impl Tokenizer {
     /// Reads a tokenizer.json; rows longer than `max_length` tokens are cut.
     pub fn from_bytes(bytes: &[u8], max_length: usize) -> Result<Self, DataError> {
         let mut inner = guarded(|| tokenizers::Tokenizer::from_bytes(bytes))?;
-        let truncation = TruncationParams {
-            max_length,
-            strategy: TruncationStrategy::LongestFirst,
-            stride: 0,
-            direction: TruncationDirection::Right,
-        };
         inner.with_padding(None);
-        inner.with_truncation(Some(truncation)).map_err(|e| DataError::Tokenizer(e.to_string()))?;
-        Ok(Self { inner, has_types: true })
+        inner.with_truncation(None).map_err(|e| DataError::Tokenizer(e.to_string()))?;
+        Ok(Self { inner, max_length, has_types: true })
     }
 
     /// With `has_types` false all tokens are of type 0, whatever the file says.
@@ -42,12 +37,24 @@ impl Tokenizer {
 
     /// Ids of a text or a pair; an empty second text is still a pair.
     pub fn encode(&self, text: &str, pair: Option<&str>) -> Result<Encoded, DataError> {
-        let sequence = |s: &str| InputSequence::from(s.to_string());
-        let input = match pair {
-            Some(pair) => EncodeInput::Dual(sequence(text), sequence(pair)),
-            None => EncodeInput::Single(sequence(text)),
-        };
-        let encoding = guarded(|| self.inner.encode(input, true))?;
+        let encoding = guarded(|| {
+            // Where the library is to cut, it stops early and no longer knows which text of a pair is the longer one: both are
+            // taken apart whole.
+            let first = self.inner.encode(text, false)?;
+            let second = pair.map(|pair| self.inner.encode(pair, false)).transpose()?.map(|mut second| {
+                second.set_type_ids(vec![1; second.len()]);
+                second
+            });
+            let around = self.inner.get_post_processor().map_or(0, |p| p.added_tokens(second.is_some()));
+            let truncation = TruncationParams {
+                max_length: self.max_length.saturating_sub(around),
+                strategy: TruncationStrategy::LongestFirst,
+                stride: 0,
+                direction: TruncationDirection::Right,
+            };
+            let (first, second) = truncate_encodings(first, second, &truncation)?;
+            self.inner.post_process(first, second, true)
+        })?;
         let ids = encoding.get_ids().to_vec();
         let type_ids = if self.has_types { encoding.get_type_ids().to_vec() } else { vec![0; ids.len()] };
         Ok(Encoded { ids, type_ids })

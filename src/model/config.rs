@@ -125,7 +125,7 @@ impl Config {
         Ok(config)
     }
 
-    /// Longest row in tokens: RoBERTa's positions begin after the pad's.
+    /// Longest row in tokens: positions may begin after the pad's.
     pub fn max_tokens(&self) -> usize {
         match self.family.positions() {
             Positions::AfterPad => self.max_position_embeddings.saturating_sub(self.pad_token_id as usize + 1),

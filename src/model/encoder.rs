@@ -58,17 +58,21 @@ pub struct Dropout {
     pub step: u64,
     pub hidden: f64,
     pub attention: f64,
+    /// Of the attention's dense layer: as `hidden` in most families, 0 in those that do not drop there.
+    pub attention_output: f64,
     pub classifier: f64,
 }
 
 impl Dropout {
-    /// The model's own probabilities, or `everywhere` where that is not negative.
+    /// The model's own probabilities, or `everywhere` where that is not negative and the model drops at all.
     pub fn new(config: &Config, everywhere: f64, seed: u64, step: u64) -> Self {
         let pick = |own: f64| if everywhere < 0.0 { own } else { everywhere };
+        let hidden = pick(config.hidden_dropout_prob);
         Self {
             seed,
             step,
-            hidden: pick(config.hidden_dropout_prob),
+            hidden,
+            attention_output: if config.family.drops_attention_output() { hidden } else { 0.0 },
             attention: pick(config.attention_probs_dropout_prob),
             classifier: pick(config.classifier_dropout),
         }
@@ -237,7 +241,7 @@ impl<T: Real> Encoder<T> {
         let context = p.matmul(&v)?.transpose(1, 2)?.reshape((rows * width, heads * size))?;
         let mut y = layer.attention_output.forward::<T>(&context)?;
         if let Some(d) = dropout {
-            y = d.apply::<T>(y, d.hidden, site::attention_output(index))?;
+            y = d.apply::<T>(y, d.attention_output, site::attention_output(index))?;
         }
         let x = layer.attention_norm.forward::<T>(&(y + x)?)?;
         let mut y = layer.output.forward::<T>(&ops::gelu::<T>(&layer.intermediate.forward::<T>(&x)?)?)?;

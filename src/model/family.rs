@@ -59,6 +59,10 @@ pub trait Family: Sync {
     fn has_token_types(&self) -> bool {
         true
     }
+    /// Whether the output of the attention's dense layer is dropped, as all other outputs are.
+    fn drops_attention_output(&self) -> bool {
+        true
+    }
     fn head(&self) -> Head;
     /// Published models by name, with what their config.json changes of the defaults.
     fn published(&self) -> &'static [Published];

@@ -1,4 +1,5 @@
-//! DistilBERT: BERT's layers under other names, without token types and pooler, and a head with ReLU.
+//! DistilBERT: BERT's layers under other names, without token types and pooler, without
+//! dropout after the attention, and a head with ReLU.
 
 use super::{Activation, BERT, Defaults, Family, Head, Published};
 
@@ -50,6 +51,10 @@ impl Family for DistilBert {
     }
 
     fn has_token_types(&self) -> bool {
+        false
+    }
+
+    fn drops_attention_output(&self) -> bool {
         false
     }
 
