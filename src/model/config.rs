@@ -57,7 +57,8 @@ impl Config {
             None => return Err(wrong(&json, "model_type", &format!("one of {}", family::names()))),
         };
         for (field, expected) in REFUSED {
-            if json.get(field).is_some_and(|v| !v.is_null() && v.to_string() != expected) {
+            let found = json.get(field).filter(|v| !v.is_null()).map(Value::to_string);
+            if found.is_some_and(|found| found != expected) {
                 return Err(wrong(&json, field, expected));
             }
         }

@@ -70,8 +70,8 @@ mod tests {
             r#"{"a":"m-00001-of-00002.safetensors","b":"m-00002-of-00002.safetensors","c":"m-00001-of-00002.safetensors"}"#,
         );
         let files = index.expect("an index").files;
-        let first: Vec<&String> = files["m-00001-of-00002.safetensors"].iter().collect();
-        assert_eq!((files.len(), first), (2, vec!["a", "c"]));
+        let first: Vec<&str> = files["m-00001-of-00002.safetensors"].iter().map(String::as_str).collect();
+        assert_eq!((files.len(), &first[..]), (2, &["a", "c"][..]));
     }
 
     #[test]
