@@ -314,7 +314,7 @@ fn words_that_make_no_tokenizer_are_refused_with_what_to_do() {
     for name in ["config.json", "model.safetensors", "sentencepiece.bpe.model"] {
         fs::write(other.path().join(name), "").expect("written");
     }
-    let text = resolve(other.path()).err().expect("refused").to_string();
+    let text = resolve(other.path()).expect_err("refused").to_string();
     assert!(text.contains("sentencepiece.bpe.model") && text.contains("save_pretrained"), "{text}");
 }
 
@@ -338,7 +338,7 @@ fn tokenizer_files_that_break_the_library_are_errors() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("tokenizer.json");
     fs::File::create(&path).and_then(|f| f.set_len(65 << 20)).expect("a large file");
-    let error = ModelSource::Folder(folder.path().into()).tokenizer().err().expect("too large").to_string();
+    let error = ModelSource::Folder(folder.path().into()).tokenizer().expect_err("too large").to_string();
     assert!(error.contains("tokenizer.json") && error.contains("at most"), "{error}");
 }
 

@@ -6,7 +6,6 @@ use eigenscope::adapter::find;
 use eigenscope::analysis::{self, Matrix};
 use eigenscope::job::{Given, Saved};
 use eigenscope::model::family::layer_and_target;
-use eigenscope::train::Backend;
 use eigenscope::train::NamedTensor;
 use eigenscope::train::autograd::Autograd;
 
