@@ -138,7 +138,7 @@ fn a_run_starts_from_another_runs_adapter() {
         (&["--init-adapter", "r0001", "--method", "symlora"][..], "method lora"),
         (&["--init-adapter", "r0001", "--rank", "4"], "rank 8"),
         (&["--init-adapter", "r0001", "--targets", "query"], "targets query,value"),
-        (&["--init-adapter", "nobody"], "an adapter file, best:TASK, or a run"),
+        (&["--init-adapter", "nobody"], "an adapter's file or folder, best:TASK, or a run"),
         (&["--init-adapter", "best:cola"], "there is none"),
     ] {
         let call = [&["train", "--task", "rte"], args].concat();

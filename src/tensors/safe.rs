@@ -12,7 +12,7 @@ type Header = (BTreeMap<String, Entry>, HashMap<String, String>);
 
 pub(super) fn entries(bytes: &[u8]) -> Result<Header, TensorFileError> {
     let Some(length) = bytes.first_chunk::<8>().map(|b| u64::from_le_bytes(*b)) else {
-        return content(format!("truncated: {} bytes, no header", bytes.len()));
+        return content(format!("truncated: {} bytes, not even the header of a safetensors file", bytes.len()));
     };
     if length > MAX_HEADER {
         return content(format!(
