@@ -20,6 +20,7 @@ pub mod predict;
 mod projection;
 mod room;
 mod trained;
+mod turns;
 mod weights;
 
 pub use batch::Bucket;
@@ -127,6 +128,7 @@ impl Cuda {
         let precision = Precision::find(&spec.precision).ok_or_else(|| CudaError::Precision(spec.precision.clone()))?;
         let config = checkpoint.config.clone();
         let sizes = Sizes::new(&config, spec, method, precision, outputs)?;
+        let _apart = turns::apart();
         let gpu = Gpu::open(&spec.device)?;
         let products = Products::new(&gpu, precision)?;
         let heads = config.num_attention_heads;
@@ -192,6 +194,7 @@ impl Cuda {
         if self.room.bucket.covers(&bucket) {
             return Ok(());
         }
+        let _apart = turns::apart();
         let bucket = self.room.bucket.with(&bucket);
         self.gpu.wait()?;
         self.graphs.clear();
@@ -334,8 +337,10 @@ impl Cuda {
     fn run(&mut self, bucket: Bucket, updates: bool) -> Result<StepReport, CudaError> {
         if !self.graphs.contains_key(&(bucket, updates)) {
             // Once outside a graph: matrix products of new shapes are timed.
+            let apart = turns::apart();
             self.send(bucket)?;
             self.train(bucket)?;
+            drop(apart);
             let graph = Graph::record(&self.gpu, || {
                 self.send(bucket)?;
                 self.train(bucket)?;
@@ -362,11 +367,13 @@ impl Cuda {
     }
 
     fn named(&self, memory: &Memory) -> Result<Vec<NamedTensor>, BackendError> {
+        let _apart = turns::apart();
         self.gpu.bind()?;
         Ok(self.parameters.named(&self.gpu.read(memory.at(0), self.sizes.values)?))
     }
 
     fn set_values(&self, values: &[f32]) -> Result<(), BackendError> {
+        let _apart = turns::apart();
         self.gpu.bind()?;
         self.gpu.write(self.trained.values.at(0), values)?;
         self.refresh()?;
@@ -375,6 +382,7 @@ impl Cuda {
 
     /// The parameters with the values that they have now.
     fn now(&self) -> Result<Parameters<f32>, BackendError> {
+        let _apart = turns::apart();
         self.gpu.bind()?;
         let mut now = self.parameters.clone();
         now.values = self.gpu.read(self.trained.values.at(0), self.sizes.values)?;
@@ -403,6 +411,7 @@ impl Backend for Cuda {
     }
 
     fn update(&mut self, lr: f64) -> Result<f64, BackendError> {
+        let _apart = turns::apart();
         self.gpu.bind()?;
         let rates = optim::rates(self.steps + 1, lr, self.weight_decay);
         Step::write_rates(self.outbox.words(), rates.step_size as f32, rates.root as f32, rates.shrink as f32);
@@ -422,6 +431,7 @@ impl Backend for Cuda {
 
     fn logits(&mut self, batch: &Batch) -> Result<Vec<Vec<f64>>, BackendError> {
         let bucket = self.load_outbox(batch, 0, 0.0)?;
+        let _apart = turns::apart();
         self.send(bucket)?;
         let hidden = self.encode(bucket, None)?;
         let pass = self.pass(bucket, self.layers.len(), None);
@@ -448,6 +458,7 @@ impl Backend for Cuda {
         let values = self.parameters.flat(&state.values)?;
         let first: Vec<f32> = self.parameters.flat(&state.first)?;
         let second: Vec<f32> = self.parameters.flat(&state.second)?;
+        let _apart = turns::apart();
         self.gpu.bind()?;
         self.gpu.write(self.trained.first.at(0), &first)?;
         self.gpu.write(self.trained.second.at(0), &second)?;

@@ -3,6 +3,7 @@
 
 use super::Precision;
 use super::error::CudaError;
+use super::turns;
 use cudarc::driver::sys::CUdevice_attribute_enum as Attribute;
 use cudarc::driver::{CudaContext, CudaStream, result, sys};
 use std::sync::{Arc, OnceLock};
@@ -241,6 +242,7 @@ impl Memory {
 
 impl Drop for Memory {
     fn drop(&mut self) {
+        let _apart = turns::apart();
         // A lost device has no memory to give back, so an error has no one to tell.
         if self.context.bind_to_thread().is_ok() {
             // SAFETY: allocated by `Gpu::zeros`, freed here only; freeing waits for what still uses it.
@@ -295,6 +297,7 @@ impl Pinned {
 
 impl Drop for Pinned {
     fn drop(&mut self) {
+        let _apart = turns::apart();
         if self.context.bind_to_thread().is_ok() {
             // SAFETY: allocated by `Pinned::new`, freed here only.
             let _ = unsafe { result::free_host(self.at.cast()) };

@@ -2,6 +2,7 @@
 
 use super::device::Gpu;
 use super::error::CudaError;
+use super::turns;
 use cudarc::driver::{CudaContext, result, sys};
 use std::sync::Arc;
 
@@ -15,9 +16,10 @@ pub struct Graph {
 unsafe impl Send for Graph {}
 
 impl Graph {
-    /// Records what `launches` asks of the stream, without running it.
+    /// Records what `launches` asks of the stream, without running it, while nobody else asks for anything.
     pub fn record(gpu: &Gpu, launches: impl FnOnce() -> Result<(), CudaError>) -> Result<Self, CudaError> {
         let what = "recording a step";
+        let _alone = turns::alone();
         // SAFETY: the stream is this thread's own; a capture that was begun is ended below in every case.
         let graph = unsafe {
             let mode = sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
@@ -46,6 +48,7 @@ impl Graph {
 
 impl Drop for Graph {
     fn drop(&mut self) {
+        let _apart = turns::apart();
         if self.context.bind_to_thread().is_ok() {
             // SAFETY: made by `record`, destroyed here only.
             let _ = unsafe { result::graph::exec_destroy(self.raw) };

@@ -5,6 +5,7 @@ use super::Precision;
 use super::cache;
 use super::device::Gpu;
 use super::error::CudaError;
+use super::turns;
 use crate::model::Config;
 use cudarc::driver::{result, sys};
 use cudarc::nvrtc;
@@ -224,6 +225,7 @@ impl Module {
 
 impl Drop for Module {
     fn drop(&mut self) {
+        let _apart = turns::apart();
         if self.context.bind_to_thread().is_ok() {
             // SAFETY: loaded by `Module::load`; no kernel of it is launched any more.
             let _ = unsafe { result::module::unload(self.raw) };

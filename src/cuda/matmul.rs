@@ -5,6 +5,7 @@ use super::Precision;
 use super::cache;
 use super::device::{Gpu, Memory};
 use super::error::CudaError;
+use super::turns;
 use cudarc::cublaslt::{result, sys};
 use cudarc::driver::{CudaEvent, sys::CUevent_flags};
 use std::cell::RefCell;
@@ -336,6 +337,7 @@ impl Products {
 
 impl Drop for Products {
     fn drop(&mut self) {
+        let _apart = turns::apart();
         self.plans.get_mut().clear();
         // SAFETY: made by `Products::new`, destroyed here only.
         let _ = unsafe { result::destroy_handle(self.handle) };

@@ -7,11 +7,12 @@ use eigenscope::adapter::{ALL, Method};
 use eigenscope::data::{Batch, Labels};
 use eigenscope::model::Checkpoint;
 use eigenscope::model::config::Config;
+use eigenscope::model::family::Activation;
 use eigenscope::model::weights::Weights;
 use eigenscope::random::{INITIAL, Stream, site_of};
 use eigenscope::spec::RunSpec;
-use eigenscope::train::Backend;
 use eigenscope::train::autograd::Autograd;
+use eigenscope::train::{Backend, NamedTensor, Values};
 use measure::{distance, norm, shaken, wide};
 use std::borrow::Cow;
 
@@ -112,13 +113,30 @@ pub fn spec(case: &Case) -> RunSpec {
     }
 }
 
+/// The values with every unit of a head with ReLU well on or well off: one near 0 may be on in one precision and off in another,
+/// and its gradient is there or not.
+fn switched(mut values: Vec<NamedTensor>, config: &Config) -> Vec<NamedTensor> {
+    let head = config.family.head();
+    let bias = format!("{}.bias", head.dense);
+    if head.activation == Activation::Relu
+        && let Some(tensor) = values.iter_mut().find(|t| t.name == bias)
+    {
+        let far = |v: f64| v + if v < 0.0 { -4.0 } else { 4.0 };
+        tensor.values = match &tensor.values {
+            Values::F32(v) => Values::F32(v.iter().map(|v| far(f64::from(*v)) as f32).collect()),
+            Values::F64(v) => Values::F64(v.iter().map(|v| far(*v)).collect()),
+        };
+    }
+    values
+}
+
 /// Loss, logits and every gradient of `engine` on the case against automatic differentiation in f64: the largest relative
 /// distance and what it is of. Both start from values off the start. A sum that cancels keeps the rounding of its terms, so a
 /// tensor counts as at least `share` of the norm of all gradients.
 pub fn compare(case: &Case, engine: &mut dyn Backend, share: f64) -> (f64, String) {
     let (checkpoint, batch, spec) = (checkpoint(case), batch(case), spec(case));
     let mut reference = Autograd::<f64>::new(&checkpoint, &spec, case.outputs, case.regression).expect("a model");
-    let values = shaken(&reference, case.seed);
+    let values = switched(shaken(&reference, case.seed), &checkpoint.config);
     reference.load(&values).expect("values");
     engine.load(&values).expect("values");
     let mut worst = (0.0, String::from("nothing"));
