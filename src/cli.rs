@@ -17,6 +17,7 @@ mod demo;
 mod doctor;
 mod eval;
 mod events;
+mod fetch;
 mod figure1;
 mod follow;
 mod import;
@@ -68,6 +69,7 @@ pub static ALL: &[&dyn Subcommand] = &[
     &demo::Demo,
     &train::Train,
     &sweep::Sweep,
+    &fetch::Fetch,
     &runs::Runs,
     &eval::Eval,
     &inspect::Inspect,
@@ -180,6 +182,8 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
         let of_input = cause.is::<crate::spec::SpecError>()
             || cause.is::<crate::task::TaskError>()
             || cause.is::<crate::data::DataError>()
+            || cause.is::<crate::cache::NameError>()
+            || cause.downcast_ref::<crate::hub::HubError>().is_some_and(crate::hub::HubError::is_input)
             || cause.is::<crate::data::submission::SubmissionError>()
             || cause.is::<crate::adapter::AdapterError>()
             || cause.is::<crate::report::ReportError>()

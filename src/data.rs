@@ -9,6 +9,7 @@ mod tokenize;
 mod tsv;
 
 pub use batch::{Batch, Dataset, Labels, by_length};
+pub use hub_glue::stem as hub_stem;
 pub use source::{Source, Split, load, load_file, load_test};
 pub use tokenize::{Encoded, Tokenizer};
 pub use tsv::{parse, parse_test};
@@ -29,9 +30,13 @@ pub enum DataError {
     #[error("{path}: {source}")]
     Io { path: PathBuf, source: std::io::Error },
     #[error(
-        "{folder}: found none of {expected}; put the task's GLUE files there, or leave data empty for the embedded sample"
+        "{folder}: found none of {expected}; put the task's GLUE files there, or give hub:nyu-mll/glue for what `eigenscope fetch glue` fetched, or nothing for the embedded sample"
     )]
     Missing { folder: PathBuf, expected: String },
+    #[error("{what} is not in the Hugging Face cache: `eigenscope fetch {fetch}` fetches it")]
+    NotFetched { what: String, fetch: String },
+    #[error("data {found:?}: expected hub:nyu-mll/glue, a folder, or nothing for the embedded sample")]
+    NoHubData { found: String },
     /// `line` counts from 1, the header included.
     #[error("{file}, line {line}: {found}; expected {expected}")]
     Row { file: String, line: u64, found: String, expected: String },

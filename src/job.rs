@@ -156,7 +156,7 @@ pub fn check(spec: &RunSpec, runs: &Path) -> Result<(), JobError> {
             model: spec.model.clone(),
         });
     }
-    source(spec).check(task)?;
+    Source::resolve(&spec.data)?.check(task)?;
     if let Some(path) = start::file(spec, runs)? {
         start::read(&path, spec, &config)?;
     }
@@ -183,10 +183,6 @@ pub fn adapter_size(spec: &RunSpec) -> Result<(u64, u64), JobError> {
     Ok((method.parameter_count(n, spec.rank) * matrices, 4 * layers * saved))
 }
 
-fn source(spec: &RunSpec) -> Source {
-    if spec.data.is_empty() { Source::Embedded } else { Source::Folder(spec.data.clone().into()) }
-}
-
 /// The tokenizer of `spec`'s model from its file's bytes.
 fn tokenizer(spec: &RunSpec, config: &Config, bytes: &[u8]) -> Result<Tokenizer, JobError> {
     let named = |source| JobError::Tokenizer { model: spec.model.clone(), source: Box::new(source) };
@@ -196,7 +192,7 @@ fn tokenizer(spec: &RunSpec, config: &Config, bytes: &[u8]) -> Result<Tokenizer,
 
 /// The task's training rows, as many as `spec` asks for.
 fn training_rows(spec: &RunSpec, task: &dyn Task) -> Result<Vec<Example>, JobError> {
-    let mut rows = data::load(task, &source(spec), Split::Train)?;
+    let mut rows = data::load(task, &Source::resolve(&spec.data)?, Split::Train)?;
     if spec.train_rows > 0 {
         rows.truncate(spec.train_rows);
     }
@@ -227,11 +223,12 @@ fn train(job: &Job, signal: &dyn Fn() -> Signal, sink: &mut dyn Sink) -> Result<
     let runs = job.folder.parent().unwrap_or(job.folder);
     check(spec, runs)?;
     let task = task::find(&spec.task)?;
-    let model = ModelSource::resolve(&spec.model)?.load()?;
+    let (from, rows) = (ModelSource::resolve(&spec.model)?, Source::resolve(&spec.data)?);
+    let model = from.load()?;
     let config = &model.config.clone();
     let tokenizer = tokenizer(spec, config, &model.tokenizer)?;
     let train = Dataset::new(task, &tokenizer, &training_rows(spec, task)?)?;
-    let validation = Dataset::new(task, &tokenizer, &data::load(task, &source(spec), Split::Validation)?)?;
+    let validation = Dataset::new(task, &tokenizer, &data::load(task, &rows, Split::Validation)?)?;
     let mut backend = backend(spec, &model, task)?;
     let note = head::note(config, &model.weights);
     // The backend has what it needs of the files: their bytes need not stay in memory.
@@ -248,7 +245,11 @@ fn train(job: &Job, signal: &dyn Fn() -> Signal, sink: &mut dyn Sink) -> Result<
         None => (Position::default(), start::file(spec, runs)?),
     };
     let begun = begun.map(|path| start::load(&path, spec, config, &mut *backend)).transpose()?;
-    sink.send(RunEvent::Started(facts(spec, task, &*backend, config, train.len(), validation.len())))?;
+    let mut facts = facts(spec, task, &*backend, config, train.len(), validation.len());
+    for (key, commit) in [("model_commit", from.commit()), ("data_commit", rows.commit())] {
+        facts.environment.extend(commit.map(|commit| (key.to_string(), commit)));
+    }
+    sink.send(RunEvent::Started(facts))?;
     if job.resume {
         sink.send(RunEvent::Rewound { step: position.step })?;
     }

@@ -5,7 +5,7 @@
 //! | layer | modules |
 //! |---|---|
 //! | 0 words | [`event`], [`record`], [`spec`], [`untrusted`], [`config`] |
-//! | 1 mathematics | [`random`], [`metric`], [`stats`], [`task`], [`data`], [`tensors`], [`adapter`], [`model`], [`analysis`], [`train`], [`cpu`], [`cuda`], [`format`](mod@format), [`job`], [`sweep`] |
+//! | 1 mathematics | [`cache`], [`hub`], [`random`], [`metric`], [`stats`], [`task`], [`data`], [`tensors`], [`adapter`], [`model`], [`analysis`], [`train`], [`cpu`], [`cuda`], [`format`](mod@format), [`job`], [`sweep`] |
 //! | 2 memory | [`store`] |
 //! | 3 motion | [`engine`] |
 //! | 4 meaning | [`view`], [`figure`], [`chart`] |
@@ -21,10 +21,12 @@ pub mod config;
 
 pub mod adapter;
 pub mod analysis;
+pub mod cache;
 pub mod cpu;
 pub mod cuda;
 pub mod data;
 pub mod format;
+pub mod hub;
 pub mod job;
 pub mod metric;
 pub mod model;

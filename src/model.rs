@@ -14,6 +14,7 @@ pub mod shards;
 mod vocabulary;
 pub mod weights;
 
+use crate::cache::{self, Cache, Kind};
 pub use config::Config;
 use family::Family;
 use shards::Index;
@@ -37,7 +38,8 @@ pub const FILES: [&str; 3] = [folder::CONFIG, folder::WEIGHTS, folder::TOKENIZER
 #[derive(Debug, Error)]
 pub enum ModelError {
     #[error(
-        "model {0:?}: neither \"mini-roberta\" nor a folder here; put config.json, model.safetensors (or pytorch_model.bin) and tokenizer.json of {0} into a folder and give --model FOLDER"
+        "model {0:?}: neither \"mini-roberta\", nor a folder here, nor fetched: `eigenscope fetch model {fetch}`, or --model FOLDER with config.json, model.safetensors (or pytorch_model.bin) and tokenizer.json",
+        fetch = fetch_words(.0)
     )]
     Unknown(String),
     #[error(
@@ -74,17 +76,25 @@ pub enum ModelSource {
 }
 
 impl ModelSource {
-    /// `mini-roberta` or an existing folder; a name without local files says which files to put where.
+    /// `mini-roberta`, an existing folder, or the hub's `ID` or `ID@REVISION` where it was fetched; else what to do is said.
     pub fn resolve(name: &str) -> Result<Self, ModelError> {
         if name == EMBEDDED {
             return Ok(Self::Embedded);
         }
-        let path = Path::new(name);
-        if !path.is_dir() {
-            return Err(ModelError::Unknown(name.into()));
+        let path = match Path::new(name) {
+            path if path.is_dir() => path.to_path_buf(),
+            _ => fetched(name).ok_or_else(|| ModelError::Unknown(name.into()))?,
+        };
+        folder::check(&path)?;
+        Ok(Self::Folder(path))
+    }
+
+    /// The commit of the hub that it is, where it was fetched.
+    pub fn commit(&self) -> Option<String> {
+        match self {
+            Self::Embedded => None,
+            Self::Folder(folder) => cache::commit_of(folder),
         }
-        folder::check(path)?;
-        Ok(Self::Folder(path.into()))
     }
 
     /// Reads and checks `config.json` alone.
@@ -174,6 +184,17 @@ fn identity<'a>(folder: &Path, files: impl IntoIterator<Item = &'a str>) -> Stri
         format!("{} {about:?}", path.display())
     };
     files.into_iter().map(one).collect::<Vec<_>>().join(" ")
+}
+
+/// The folder of a model of the hub in the cache.
+fn fetched(name: &str) -> Option<PathBuf> {
+    let (id, revision) = cache::split(name);
+    Cache::from_environment().repo(Kind::Model, id, revision).ok()?.fetched()
+}
+
+/// What follows `fetch model` to get the model of this name.
+fn fetch_words(name: &str) -> String {
+    name.replacen('@', " --revision ", 1)
 }
 
 /// What a model's files say.

@@ -294,12 +294,12 @@ fn damaged_files_are_errors() {
         assert!(error.contains("damaged.parquet: "), "{error}");
     }
     let mut errors = 0;
-    for at in 0..sound.len() {
-        for flip in [0x01, 0x80, 0xff] {
+    for at in (0..sound.len()).step_by(3) {
+        for flip in [0x01, 0xff] {
             let mut bytes = sound.clone();
             bytes[at] ^= flip;
             errors += usize::from(read(&bytes).is_err());
         }
     }
-    assert!(errors > sound.len() / 2, "{errors} of {}", 3 * sound.len());
+    assert!(errors > sound.len() / 6, "{errors}");
 }

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["event", "record", "spec", "untrusted", "config"],
     &[
-        "random", "metric", "stats", "task", "data", "tensors", "adapter", "model", "analysis", "train", "cpu", "cuda",
-        "format", "job", "sweep",
+        "cache", "hub", "random", "metric", "stats", "task", "data", "tensors", "adapter", "model", "analysis", "train",
+        "cpu", "cuda", "format", "job", "sweep",
     ],
     &["store"],
     &["engine"],
@@ -27,11 +27,13 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("metric", &["task", "data", "adapter", "model", "analysis", "train"]),
     ("stats", &["task", "data", "adapter", "model", "analysis", "train"]),
     ("task", &["data", "adapter", "model", "analysis", "train"]),
-    ("data", &["adapter", "model", "analysis", "train"]),
+    ("cache", &["hub", "random", "metric", "stats", "task", "data", "adapter", "model", "analysis", "train"]),
+    ("hub", &["tensors", "adapter", "model", "analysis", "train", "cpu", "cuda", "format", "job", "sweep"]),
+    ("data", &["hub", "adapter", "model", "analysis", "train"]),
     ("tensors", &["task", "data", "adapter", "model", "analysis", "train"]),
     ("adapter", &["data", "tensors", "model", "analysis", "train"]),
     ("analysis", &["model", "train"]),
-    ("model", &["train", "cpu", "cuda", "format", "job"]),
+    ("model", &["hub", "train", "cpu", "cuda", "format", "job"]),
     ("train", &["cpu", "cuda", "format", "job"]),
     ("cpu", &["cuda", "format", "job"]),
     ("cuda", &["cpu", "format", "job"]),
@@ -60,6 +62,10 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("tokenizers", &["data"]),
     ("zip", &["data"]),
+    ("parquet", &["data"]),
+    ("hf_hub", &["cache"]),
+    ("ureq", &["hub"]),
+    ("ring", &["hub"]),
     ("anyhow", &["main", "app", "cli"]),
 ];
 

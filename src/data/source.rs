@@ -1,7 +1,8 @@
 //! Where a task's files are: the embedded sample, or a folder in GLUE's own arrangement or in the hub's.
 
 use super::{DataError, Example, hub_glue, tsv};
-use crate::task::{Task, TestFile};
+use crate::cache::{self, Cache, DATA_PREFIX, Kind};
+use crate::task::{HubLayout, Task, TestFile};
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,8 @@ pub enum Source {
     Embedded,
     /// Holds the task's folder (`SST-2/train.tsv`, `sst2/train-00000-of-00001.parquet`) or the files themselves.
     Folder(PathBuf),
+    /// The snapshot of a data set that was fetched from the hub.
+    Hub(PathBuf),
 }
 
 macro_rules! embedded {
@@ -35,13 +38,36 @@ macro_rules! embedded {
 embedded!("CoLA", "QNLI", "SST-2", "MNLI", "QQP", "RTE", "MRPC", "STS-B");
 
 impl Source {
+    /// From the field of a spec: nothing for the embedded sample, a folder, or `hub:ID` or `hub:ID@REVISION`.
+    pub fn resolve(data: &str) -> Result<Self, DataError> {
+        let Some(name) = data.strip_prefix(DATA_PREFIX) else {
+            return Ok(if data.is_empty() { Self::Embedded } else { Self::Folder(data.into()) });
+        };
+        let (id, revision) = cache::split(name);
+        let at = if revision == cache::MAIN { String::new() } else { format!(" --revision {revision}") };
+        let fetched = match id {
+            HubLayout::ID => Cache::from_environment().repo(Kind::Dataset, id, revision).ok().and_then(|r| r.fetched()),
+            _ => return Err(DataError::NoHubData { found: data.into() }),
+        };
+        let absent = || DataError::NotFetched { what: data.into(), fetch: format!("glue{at}") };
+        fetched.map(Self::Hub).ok_or_else(absent)
+    }
+
+    /// The commit of the hub that the rows are of, where they were fetched.
+    pub fn commit(&self) -> Option<String> {
+        match self {
+            Source::Hub(folder) => cache::commit_of(folder),
+            _ => None,
+        }
+    }
+
     /// Checks that both of the task's files are there, without reading them.
     pub fn check(&self, task: &dyn Task) -> Result<(), DataError> {
         match self {
             Source::Embedded => Ok(()),
-            Source::Folder(folder) => {
-                locate(task, folder, Split::Train)?;
-                locate(task, folder, Split::Validation).map(drop)
+            Source::Folder(_) | Source::Hub(_) => {
+                self.locate(task, Split::Train)?;
+                self.locate(task, Split::Validation).map(drop)
             }
         }
     }
@@ -50,7 +76,7 @@ impl Source {
 /// All rows of one split.
 pub fn load(task: &dyn Task, source: &Source, split: Split) -> Result<Vec<Example>, DataError> {
     match source {
-        Source::Folder(folder) => match locate(task, folder, split)? {
+        Source::Folder(_) | Source::Hub(_) => match source.locate(task, split)? {
             Files::Tsv(path) => load_file(task, &path),
             Files::Parquet(paths) => hub_glue::load(task, &paths),
         },
@@ -87,18 +113,33 @@ enum Files {
     Parquet(Vec<PathBuf>),
 }
 
-fn locate(task: &dyn Task, folder: &Path, split: Split) -> Result<Files, DataError> {
-    let names = if split == Split::Train { &["train.tsv"][..] } else { task.validation_files() };
-    let places = [folder.join(task.folder()), folder.to_path_buf()];
-    let paths: Vec<PathBuf> = places.iter().flat_map(|p| names.iter().map(|n| p.join(n))).collect();
-    if let Some(path) = paths.iter().find(|p| p.is_file()) {
-        return Ok(Files::Tsv(path.clone()));
+impl Source {
+    fn locate(&self, task: &dyn Task, split: Split) -> Result<Files, DataError> {
+        let folder = match self {
+            Source::Embedded => return Ok(Files::Parquet(Vec::new())),
+            Source::Folder(folder) => folder,
+            Source::Hub(folder) => {
+                let here = hub_glue::files(task, folder, split)?;
+                let absent = || DataError::NotFetched {
+                    what: format!("{} of {DATA_PREFIX}{}", task.label(), HubLayout::ID),
+                    fetch: format!("glue {}", task.id()),
+                };
+                return if here.is_empty() { Err(absent()) } else { Ok(Files::Parquet(here)) };
+            }
+        };
+        let names = if split == Split::Train { &["train.tsv"][..] } else { task.validation_files() };
+        let places = [folder.join(task.folder()), folder.to_path_buf()];
+        let paths: Vec<PathBuf> = places.iter().flat_map(|p| names.iter().map(|n| p.join(n))).collect();
+        if let Some(path) = paths.iter().find(|p| p.is_file()) {
+            return Ok(Files::Tsv(path.clone()));
+        }
+        let parquet = hub_glue::files(task, folder, split)?;
+        if !parquet.is_empty() {
+            return Ok(Files::Parquet(parquet));
+        }
+        let of_hub = format!("{}-00000-of-00001.parquet", hub_glue::stem(task, split));
+        let of_hub = folder.join(task.hub().folder).join(of_hub);
+        let expected = paths.iter().chain([&of_hub]).map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ");
+        Err(DataError::Missing { folder: folder.into(), expected })
     }
-    let parquet = hub_glue::files(task, folder, split)?;
-    if !parquet.is_empty() {
-        return Ok(Files::Parquet(parquet));
-    }
-    let of_hub = folder.join(task.hub().folder).join(format!("{}-00000-of-00001.parquet", hub_glue::stem(task, split)));
-    let expected = paths.iter().chain([&of_hub]).map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ");
-    Err(DataError::Missing { folder: folder.into(), expected })
 }

@@ -1,8 +1,8 @@
 //! GPU memory of a run, told before it is launched: a sample of its rows says how large its largest batch is. Reads no weights.
 
-use super::{JobError, source, tokenizer, training_rows};
+use super::{JobError, tokenizer, training_rows};
 use crate::cuda::{self, Bucket, predict};
-use crate::data::{self, Example, Split, Tokenizer};
+use crate::data::{self, Example, Source, Split, Tokenizer};
 use crate::model::{Config, ModelSource};
 use crate::random;
 use crate::spec::RunSpec;
@@ -30,7 +30,7 @@ pub fn predict_memory(spec: &RunSpec) -> Result<Option<u64>, JobError> {
     predict(spec, &config, task, largest([]), 1)?;
     let tokenizer = tokenizer(spec, &config, &model.tokenizer()?)?;
     let train = lengths(&tokenizer, &training_rows(spec, task)?)?;
-    let validation = lengths(&tokenizer, &data::load(task, &source(spec), Split::Validation)?)?;
+    let validation = lengths(&tokenizer, &data::load(task, &Source::resolve(&spec.data)?, Split::Validation)?)?;
     let met = largest(training_buckets(&train, spec.batch_size).chain(evaluation_buckets(&validation)));
     predict(spec, &config, task, met, 1)
 }

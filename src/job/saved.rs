@@ -1,7 +1,7 @@
 //! A saved adapter and what it takes to use it again: its spec, its rows, and a model to put it on.
 
-use super::{JobError, ModelSource, backend, source, tokenizer};
-use crate::data::{self, Dataset, Split, Tokenizer};
+use super::{JobError, ModelSource, backend, tokenizer};
+use crate::data::{self, Dataset, Source, Split, Tokenizer};
 use crate::format::{self, Incoming};
 use crate::model::Checkpoint;
 use crate::spec::RunSpec;
@@ -72,7 +72,7 @@ impl Saved {
     pub fn rows(&self, model: &Checkpoint, file: Option<&Path>, most: usize) -> Result<Dataset, JobError> {
         let mut rows = match file {
             Some(file) => data::load_file(self.task, file)?,
-            None => data::load(self.task, &source(&self.spec), Split::Validation)?,
+            None => data::load(self.task, &Source::resolve(&self.spec.data)?, Split::Validation)?,
         };
         if most > 0 {
             rows.truncate(most);

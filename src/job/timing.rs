@@ -130,7 +130,7 @@ pub fn time_rows(
         let tokenizer =
             Tokenizer::from_bytes(bytes.transpose()?.as_ref().unwrap_or(&model.tokenizer), spec.max_length)?
                 .with_types(model.config.family.has_token_types());
-        let source = if spec.data.is_empty() { Source::Embedded } else { Source::Folder(spec.data.clone().into()) };
+        let source = Source::resolve(&spec.data)?;
         let rows = Dataset::new(task, &tokenizer, &data::load(task, &source, Split::Train)?)?;
         let order = random::permutation(spec.seed, 0, rows.len());
         let pad = model.config.pad_token_id;

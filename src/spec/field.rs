@@ -95,8 +95,8 @@ macro_rules! real {
 pub static FIELDS: &[Field] = &[
     text!(task, Kind::Task, "GLUE task"),
     text!(method, Kind::Method, "adapter method"),
-    text!(model, Kind::Text, "mini-roberta (embedded) or a Hugging Face folder"),
-    text!(data, Kind::Text, "folder with GLUE's files; empty: the embedded sample"),
+    text!(model, Kind::Text, "mini-roberta (embedded), a folder, or a fetched ID[@REVISION]"),
+    text!(data, Kind::Text, "GLUE's folder, or hub:nyu-mll/glue; empty: embedded sample"),
     integer!(rank, 1, 65_536, "rank r of the adapter"),
     real!(alpha, 0.0, 1e6, false, "the update is scaled by alpha / rank; 0: alpha = rank"),
     Field {

@@ -1,0 +1,265 @@
+//! The Hugging Face cache on this disk, shared with every program that uses it: where it is, how a repository lies in it, what is
+//! there. Knows no network; [`crate::hub`] fills it.
+
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// What data of the hub are called in a spec, before their id.
+pub const DATA_PREFIX: &str = "hub:";
+/// The revision that is meant where none is named.
+pub const MAIN: &str = "main";
+
+/// Why a name cannot be one of a repository.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{found:?} is no {what} of the hub; expected {expected}")]
+pub struct NameError {
+    pub found: String,
+    pub what: &'static str,
+    pub expected: &'static str,
+}
+
+/// What a repository holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    Model,
+    Dataset,
+}
+
+impl Kind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Model => "model",
+            Kind::Dataset => "dataset",
+        }
+    }
+}
+
+/// The cache's folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cache {
+    root: PathBuf,
+}
+
+impl Cache {
+    pub fn at(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    /// HF_HUB_CACHE, then HF_HOME, then the XDG cache folder, then `~/.cache`, as the hub's own programs look for it.
+    pub fn from_environment() -> Self {
+        let variable = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+        let named = variable("HF_HUB_CACHE").or_else(|| variable("HUGGINGFACE_HUB_CACHE"));
+        Self { root: named.unwrap_or_else(|| home().join("hub")) }
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// A repository at a revision: `NAME` or `ORGANISATION/NAME`, and a branch, a tag or a commit.
+    pub fn repo(&self, kind: Kind, id: &str, revision: &str) -> Result<Repo, NameError> {
+        check_id(id)?;
+        check_revision(revision)?;
+        Ok(Repo { cache: self.clone(), kind, id: id.into(), revision: revision.into() })
+    }
+
+    /// Repositories that have a revision here, models first, by name.
+    pub fn list(&self) -> Vec<Cached> {
+        let entries = std::fs::read_dir(&self.root).into_iter().flatten().flatten();
+        let mut all: Vec<Cached> =
+            entries.filter_map(|e| Cached::of(self, &e.file_name().into_string().ok()?)).collect();
+        all.sort_by(|a, b| (a.kind, &a.id).cmp(&(b.kind, &b.id)));
+        all
+    }
+}
+
+/// Folder of the hub's programs, where the token is kept too.
+pub fn home() -> PathBuf {
+    let variable = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    variable("HF_HOME").unwrap_or_else(|| {
+        let cache = variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")));
+        cache.unwrap_or_else(std::env::temp_dir).join("huggingface")
+    })
+}
+
+/// `ID` or `ID@REVISION`, as a model is named in a spec.
+pub fn split(name: &str) -> (&str, &str) {
+    name.split_once('@').unwrap_or((name, MAIN))
+}
+
+/// The commit whose snapshot a folder is.
+pub fn commit_of(folder: &Path) -> Option<String> {
+    let inside = folder.parent().is_some_and(|p| p.file_name().is_some_and(|n| n == "snapshots"));
+    let name = folder.file_name()?.to_str()?;
+    (inside && is_hex(name, 40)).then(|| name.to_string())
+}
+
+/// So many hexadecimal digits.
+pub fn is_hex(text: &str, digits: usize) -> bool {
+    text.len() == digits && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// A name that stays inside the folder it is put in: parts between slashes, none of which is empty, `.`, `..` or a root.
+pub fn stays_inside(name: &str) -> bool {
+    let sound = |part: &str| !matches!(part, "" | "." | "..") && !part.contains(['\\', ':', '\0']);
+    name.len() <= 512 && name.split('/').all(sound) && !name.chars().any(char::is_control)
+}
+
+fn check_id(id: &str) -> Result<(), NameError> {
+    let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let sound = |part: &str| {
+        !part.is_empty() && part.chars().all(letter) && !part.starts_with(['.', '-']) && !part.ends_with(['.', '-'])
+    };
+    let parts: Vec<&str> = id.split('/').collect();
+    if id.len() <= 96 && parts.len() <= 2 && parts.iter().all(|p| sound(p)) && !id.contains("..") && !id.contains("--")
+    {
+        return Ok(());
+    }
+    Err(NameError { found: id.into(), what: "id", expected: "NAME or ORGANISATION/NAME, such as roberta-base" })
+}
+
+fn check_revision(revision: &str) -> Result<(), NameError> {
+    if stays_inside(revision) && !revision.starts_with('-') {
+        return Ok(());
+    }
+    Err(NameError { found: revision.into(), what: "revision", expected: "a branch, a tag or a commit" })
+}
+
+/// A repository at a revision, and where its parts are or would be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repo {
+    cache: Cache,
+    pub kind: Kind,
+    pub id: String,
+    pub revision: String,
+}
+
+impl Repo {
+    fn layout(&self) -> hf_hub::Repo {
+        let kind = match self.kind {
+            Kind::Model => hf_hub::RepoType::Model,
+            Kind::Dataset => hf_hub::RepoType::Dataset,
+        };
+        hf_hub::Repo::with_revision(self.id.clone(), kind, self.revision.clone())
+    }
+
+    pub fn folder(&self) -> PathBuf {
+        self.cache.root.join(self.layout().folder_name())
+    }
+
+    /// The content of a file whose hash is `etag`.
+    pub fn blob(&self, etag: &str) -> PathBuf {
+        self.folder().join("blobs").join(etag)
+    }
+
+    /// Whoever fetches that content holds this file's lock.
+    pub fn lock(&self, etag: &str) -> PathBuf {
+        self.cache.root.join(".locks").join(self.layout().folder_name()).join(format!("{etag}.lock"))
+    }
+
+    /// Says which commit the revision is.
+    pub fn reference(&self) -> PathBuf {
+        self.folder().join("refs").join(&self.revision)
+    }
+
+    pub fn snapshot(&self, commit: &str) -> PathBuf {
+        hf_hub::Cache::new(self.cache.root.clone()).repo(self.layout()).pointer_path(commit)
+    }
+
+    /// The commit that the revision was when it was last fetched.
+    pub fn commit(&self) -> Option<String> {
+        if is_hex(&self.revision, 40) {
+            return Some(self.revision.clone());
+        }
+        let text = std::fs::read_to_string(self.reference()).ok()?;
+        Some(text.trim().to_string()).filter(|commit| is_hex(commit, 40))
+    }
+
+    /// The folder of the files at the revision, where they were fetched.
+    pub fn fetched(&self) -> Option<PathBuf> {
+        Some(self.snapshot(&self.commit()?)).filter(|folder| folder.is_dir())
+    }
+}
+
+/// A repository that is here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cached {
+    pub kind: Kind,
+    pub id: String,
+    /// The commit of its main revision, or of the only one.
+    pub commit: String,
+    /// Files at that commit, by name, with their bytes.
+    pub files: Vec<(String, u64)>,
+}
+
+impl Cached {
+    fn of(cache: &Cache, folder: &str) -> Option<Self> {
+        let (kind, name) = match folder.split_once("--")? {
+            ("models", name) => (Kind::Model, name),
+            ("datasets", name) => (Kind::Dataset, name),
+            _ => return None,
+        };
+        let id = name.replacen("--", "/", 1);
+        let repo = cache.repo(kind, &id, MAIN).ok()?;
+        let only = || {
+            let mut all = std::fs::read_dir(repo.folder().join("snapshots")).ok()?.flatten();
+            let first = all.next()?.file_name().into_string().ok()?;
+            all.next().is_none().then_some(first).filter(|c| is_hex(c, 40))
+        };
+        let commit = repo.commit().or_else(only)?;
+        let mut files = Vec::new();
+        walk(&repo.snapshot(&commit), "", &mut files);
+        files.sort();
+        (!files.is_empty()).then_some(Self { kind, id, commit, files })
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.files.iter().map(|(_, bytes)| bytes).sum()
+    }
+}
+
+/// Files below a folder, two folders deep at most.
+fn walk(folder: &Path, prefix: &str, found: &mut Vec<(String, u64)>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        // Follows the link to the content; one that leads nowhere is no file.
+        let Ok(about) = std::fs::metadata(entry.path()) else { continue };
+        let name = format!("{prefix}{name}");
+        if about.is_file() {
+            found.push((name, about.len()));
+        } else if prefix.matches('/').count() < 2 {
+            walk(&entry.path(), &format!("{name}/"), found);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_would_leave_the_cache_are_refused() {
+        let cache = Cache::at("/cache".into());
+        for id in ["", "..", "../x", "a/b/c", "/etc", "a/..", "a b", "a--b", "-x", "a\\b", "a/.b"] {
+            assert!(cache.repo(Kind::Model, id, MAIN).is_err(), "{id:?}");
+        }
+        for revision in ["", "..", "a/../../b", "/x", "a//b", "a\nb", "-f"] {
+            assert!(cache.repo(Kind::Model, "a", revision).is_err(), "{revision:?}");
+        }
+        for name in ["../x", "/x", "a/../../x", "a//b", "c:\\x", "a\u{1b}[2J"] {
+            assert!(!stays_inside(name), "{name:?}");
+        }
+        assert!(stays_inside("sst2/train-00000-of-00001.parquet"));
+    }
+
+    #[test]
+    fn paths_are_those_of_the_hubs_own_programs() {
+        let repo = Cache::at("/c".into()).repo(Kind::Dataset, "nyu-mll/glue", "refs/pr/1").expect("a name");
+        let commit = "a".repeat(40);
+        assert_eq!(repo.snapshot(&commit), Path::new("/c/datasets--nyu-mll--glue/snapshots").join(&commit));
+        assert_eq!(repo.reference(), Path::new("/c/datasets--nyu-mll--glue/refs/refs/pr/1"));
+        assert_eq!(repo.lock("e"), Path::new("/c/.locks/datasets--nyu-mll--glue/e.lock"));
+        assert_eq!(commit_of(&repo.snapshot(&commit)), Some(commit));
+        assert_eq!(split("a/b@v1"), ("a/b", "v1"));
+    }
+}

@@ -1,0 +1,189 @@
+//! Files of the Hugging Face hub into its standard cache: listed, fetched, resumed after a cut, and checked against the hub's
+//! hashes before they have their names. Knows no run and no screen; models and data look into the cache by [`crate::cache`] alone.
+
+mod client;
+mod download;
+mod error;
+mod listing;
+mod settings;
+
+pub use error::HubError;
+pub use settings::Settings;
+
+use crate::cache::{Cache, Kind, Repo};
+use crate::task::{HubLayout, Task};
+use client::Client;
+use listing::Listing;
+use std::path::PathBuf;
+
+/// What is to be fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// The files that a model needs here.
+    Model { id: String },
+    /// Training and validation rows of GLUE's tasks.
+    Glue { tasks: Vec<String> },
+}
+
+impl Wanted {
+    /// In a few words: `roberta-base`, `glue cola rte`.
+    pub fn label(&self) -> String {
+        match self {
+            Wanted::Model { id } => id.clone(),
+            Wanted::Glue { tasks } if tasks.is_empty() => "glue".into(),
+            Wanted::Glue { tasks } => format!("glue {}", tasks.join(" ")),
+        }
+    }
+}
+
+/// How far it is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Progress {
+    /// The file that is fetched; empty while they are listed.
+    pub file: String,
+    /// Its place from 0 among so many.
+    pub index: usize,
+    pub files: usize,
+    /// Bytes of it that are here, of so many, where the hub tells.
+    pub done: u64,
+    pub size: Option<u64>,
+    /// Of `done`, those that were here from an earlier call.
+    pub resumed: u64,
+    /// What it waits for.
+    pub note: Option<String>,
+}
+
+/// What was fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fetched {
+    pub kind: Kind,
+    pub id: String,
+    pub revision: String,
+    pub commit: String,
+    /// Holds the files by their names.
+    pub folder: PathBuf,
+    pub files: Vec<FetchedFile>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FetchedFile {
+    pub name: String,
+    pub bytes: u64,
+    /// Bytes that came over the network now; 0 where it was here.
+    pub downloaded: u64,
+}
+
+impl Fetched {
+    pub fn downloaded(&self) -> u64 {
+        self.files.iter().map(|f| f.downloaded).sum()
+    }
+}
+
+/// The way to the hub. A clone shares what [`Hub::stop`] ends.
+#[derive(Clone, Debug)]
+pub struct Hub {
+    cache: Cache,
+    client: Client,
+    offline: bool,
+}
+
+impl Hub {
+    pub fn new(settings: Settings, cache: Cache) -> Self {
+        Self { offline: settings.offline, client: Client::new(settings), cache }
+    }
+
+    /// As the environment says: HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and where the cache is.
+    pub fn from_environment() -> Self {
+        Self::new(Settings::from_environment(), Cache::from_environment())
+    }
+
+    /// Ends what it does, from another thread; what has come so far is kept for the next time.
+    pub fn stop(&self) {
+        self.client.stop();
+    }
+
+    /// Fetches what is not here yet and tells of each piece.
+    pub fn fetch(
+        &self,
+        wanted: &Wanted,
+        revision: &str,
+        progress: &mut dyn FnMut(&Progress),
+    ) -> Result<Fetched, HubError> {
+        let repo = match wanted {
+            Wanted::Model { id } => self.cache.repo(Kind::Model, id, revision)?,
+            Wanted::Glue { .. } => self.cache.repo(Kind::Dataset, HubLayout::ID, revision)?,
+        };
+        if let Wanted::Glue { tasks } = wanted {
+            glue_tasks(tasks)?;
+        }
+        if self.offline {
+            return self.from_cache(&repo, wanted);
+        }
+        progress(&Progress::default());
+        let listing = self.client.list(&repo)?;
+        let mut names = self.chosen(&repo, wanted, &listing)?;
+        let mut files = Vec::new();
+        let mut at = 0;
+        while at < names.len() {
+            let told = Progress { file: names[at].clone(), index: at, files: names.len(), ..Progress::default() };
+            files.push(self.client.file(&repo, &listing.commit, told, progress)?);
+            // An index names the pieces that the weights lie in.
+            if names[at] == listing::INDEX {
+                let index = repo.snapshot(&listing.commit).join(listing::INDEX);
+                names.extend(listing::shards(&index, &listing, &repo)?);
+            }
+            at += 1;
+        }
+        download::point(&repo, &listing.commit)?;
+        Ok(Fetched {
+            kind: repo.kind,
+            id: repo.id.clone(),
+            revision: repo.revision.clone(),
+            folder: repo.snapshot(&listing.commit),
+            commit: listing.commit,
+            files,
+        })
+    }
+
+    fn chosen(&self, repo: &Repo, wanted: &Wanted, listing: &Listing) -> Result<Vec<String>, HubError> {
+        match wanted {
+            Wanted::Model { .. } => listing.of_model(repo),
+            Wanted::Glue { tasks } => listing.of_glue(repo, &glue_tasks(tasks)?),
+        }
+    }
+
+    /// What was fetched before, whole, without asking the hub.
+    fn from_cache(&self, repo: &Repo, wanted: &Wanted) -> Result<Fetched, HubError> {
+        let absent =
+            |lacks: String| HubError::Offline { what: wanted.label(), lacks, cache: self.cache.root().to_path_buf() };
+        let (Some(commit), Some(folder)) = (repo.commit(), repo.fetched()) else {
+            return Err(absent(format!("revision {}", repo.revision)));
+        };
+        let here = Listing::of_folder(commit, &folder);
+        let mut names = match self.chosen(repo, wanted, &here) {
+            Ok(names) => names,
+            Err(HubError::Files { problem, .. }) => return Err(absent(problem)),
+            Err(other) => return Err(other),
+        };
+        if names.iter().any(|n| n == listing::INDEX) {
+            names
+                .extend(listing::shards(&folder.join(listing::INDEX), &here, repo).map_err(|e| absent(e.to_string()))?);
+        }
+        let size = |name: &String| std::fs::metadata(folder.join(name)).map_or(0, |about| about.len());
+        let files = names.iter().map(|n| FetchedFile { name: n.clone(), bytes: size(n), downloaded: 0 }).collect();
+        let (kind, id, revision) = (repo.kind, repo.id.clone(), repo.revision.clone());
+        Ok(Fetched { kind, id, revision, commit: here.commit, folder, files })
+    }
+}
+
+/// The tasks of these names, ours or the hub's; of no names, all.
+fn glue_tasks(names: &[String]) -> Result<Vec<&'static dyn Task>, HubError> {
+    let find = |name: &String| {
+        let found = crate::task::ALL.iter().copied().find(|t| t.id() == name || t.hub().folder == name);
+        found.ok_or_else(|| HubError::Task { found: name.clone(), expected: crate::task::ids().join(", ") })
+    };
+    match names {
+        [] => Ok(crate::task::ALL.to_vec()),
+        names => names.iter().map(find).collect(),
+    }
+}
