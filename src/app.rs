@@ -3,6 +3,7 @@
 mod analyst;
 mod desk;
 mod devices;
+mod fetcher;
 mod forecast;
 mod port;
 mod sweeper;

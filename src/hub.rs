@@ -10,7 +10,7 @@ mod settings;
 pub use error::HubError;
 pub use settings::Settings;
 
-use crate::cache::{Cache, Kind, Repo};
+use crate::cache::{self, Cache, Kind, Repo};
 use crate::task::{HubLayout, Task};
 use client::Client;
 use listing::Listing;
@@ -26,12 +26,38 @@ pub enum Wanted {
 }
 
 impl Wanted {
-    /// In a few words: `roberta-base`, `glue cola rte`.
-    pub fn label(&self) -> String {
+    /// From words as a person types them: a model's id, `ID@REVISION`, an address of the hub's site, or `glue [TASK...]`; and
+    /// the revision. Ids are checked.
+    pub fn parse(text: &str) -> Result<(Self, String), HubError> {
+        let mut words: Vec<&str> = text.split_whitespace().collect();
+        if let ["eigenscope", "fetch", ..] = words[..] {
+            words.drain(..2);
+        }
+        if let ["model", _] = words[..] {
+            words.remove(0);
+        }
+        let (first, tasks) = match &words[..] {
+            [first, rest @ ..] => (*first, rest.iter().map(|t| (*t).to_string()).collect::<Vec<_>>()),
+            [] => ("", Vec::new()),
+        };
+        let (id, revision) = cache::split(first);
+        if id == "glue" {
+            glue_tasks(&tasks)?;
+            return Ok((Self::Glue { tasks }, revision.into()));
+        }
+        let site = ["https://", "http://"].iter().find_map(|s| id.strip_prefix(s)).and_then(|s| s.split_once('/'));
+        let id = site.map_or(id, |(_, id)| id).trim_end_matches('/');
+        let name = if tasks.is_empty() { id } else { text };
+        Cache::at(PathBuf::new()).repo(Kind::Model, name, revision)?;
+        Ok((Self::Model { id: id.into() }, revision.into()))
+    }
+
+    /// What [`Wanted::parse`] understands.
+    pub fn label_at(&self, revision: &str) -> String {
+        let at = if revision == cache::MAIN { String::new() } else { format!("@{revision}") };
         match self {
-            Wanted::Model { id } => id.clone(),
-            Wanted::Glue { tasks } if tasks.is_empty() => "glue".into(),
-            Wanted::Glue { tasks } => format!("glue {}", tasks.join(" ")),
+            Wanted::Model { id } => format!("{id}{at}"),
+            Wanted::Glue { tasks } => [vec![format!("glue{at}")], tasks.clone()].concat().join(" "),
         }
     }
 }
@@ -92,9 +118,9 @@ impl Hub {
         Self { offline: settings.offline, client: Client::new(settings), cache }
     }
 
-    /// As the environment says: HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and where the cache is.
-    pub fn from_environment() -> Self {
-        Self::new(Settings::from_environment(), Cache::from_environment())
+    /// Its address, or that it is not asked.
+    pub fn describe(&self) -> String {
+        if self.offline { "the cache alone (HF_HUB_OFFLINE)".into() } else { self.client.host() }
     }
 
     /// Ends what it does, from another thread; what has come so far is kept for the next time.
@@ -154,8 +180,11 @@ impl Hub {
 
     /// What was fetched before, whole, without asking the hub.
     fn from_cache(&self, repo: &Repo, wanted: &Wanted) -> Result<Fetched, HubError> {
-        let absent =
-            |lacks: String| HubError::Offline { what: wanted.label(), lacks, cache: self.cache.root().to_path_buf() };
+        let absent = |lacks: String| HubError::Offline {
+            what: wanted.label_at(&repo.revision),
+            lacks,
+            cache: self.cache.root().to_path_buf(),
+        };
         let (Some(commit), Some(folder)) = (repo.commit(), repo.fetched()) else {
             return Err(absent(format!("revision {}", repo.revision)));
         };
@@ -185,5 +214,33 @@ fn glue_tasks(names: &[String]) -> Result<Vec<&'static dyn Task>, HubError> {
     match names {
         [] => Ok(crate::task::ALL.to_vec()),
         names => names.iter().map(find).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_person_types_is_understood() {
+        let label = |text: &str| Wanted::parse(text).map(|(w, r)| (w.label_at(&r), r)).map_err(|e| e.to_string());
+        for (text, expected, revision) in [
+            ("roberta-base", "roberta-base", "main"),
+            ("  eigenscope fetch model org/x ", "org/x", "main"),
+            ("org/x@v1", "org/x@v1", "v1"),
+            ("https://huggingface.co/org/x/", "org/x", "main"),
+            ("glue", "glue", "main"),
+            ("glue cola sst2", "glue cola sst2", "main"),
+            ("glue@v2 rte", "glue@v2 rte", "v2"),
+        ] {
+            assert_eq!(label(text), Ok((expected.into(), revision.into())), "{text:?}");
+            assert_eq!(label(expected), label(text), "a label is understood too");
+        }
+        for (text, word) in
+            [("", "is no id"), ("a b", "\"a b\""), ("glue colla", "expected some of cola"), ("../x", "no id")]
+        {
+            let error = label(text).expect_err(text);
+            assert!(error.contains(word), "{error}");
+        }
     }
 }

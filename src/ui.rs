@@ -453,6 +453,12 @@ impl<'a> Ui<'a> {
                 self.screens.iter_mut().for_each(|s| s.fill(&spec));
                 self.go(Kind::Launch);
             }
+            Effect::Set(fields) => {
+                for (name, value) in &fields {
+                    self.screens.iter_mut().for_each(|s| s.set(name, value));
+                }
+                self.go(Kind::Launch);
+            }
             Effect::Remember(runs) => {
                 self.state.runs = runs;
                 self.port.ask(Request::Remember(self.state.clone()));

@@ -1,6 +1,9 @@
 //! The fold of committed records into what is shown. Knows neither the database nor how it is drawn.
 
 pub mod compare;
+mod hub;
+
+pub use hub::{Arriving, FetchState, HubFetch, HubItem, HubView};
 
 use crate::config::State;
 use crate::event::{Control, DeviceFigures, RunId};
@@ -30,6 +33,8 @@ pub struct Interest {
     pub sizes_of: Vec<RunSpec>,
     /// Specs whose runs' GPU memory is wanted, before any is launched.
     pub memory_of: Vec<RunSpec>,
+    /// Bring what is here of the hub and what is being fetched.
+    pub hub: bool,
     /// Runs whose files' bytes are wanted.
     pub disk_of: Vec<RunId>,
 }
@@ -53,6 +58,7 @@ pub struct Delta {
     pub memory: Option<Arc<Vec<MemoryNeed>>>,
     pub devices: Option<Arc<Vec<Device>>>,
     pub disk: Option<DiskUse>,
+    pub hub: Option<Arc<HubView>>,
 }
 
 /// A device that runs can train on and what it is doing.
@@ -130,6 +136,8 @@ pub struct View {
     pub devices: Arc<Vec<Device>>,
     /// Of the runs that were asked for last.
     pub disk: DiskUse,
+    /// Brought while it is looked at.
+    pub hub: Arc<HubView>,
 }
 
 impl View {
@@ -174,6 +182,9 @@ impl View {
         }
         if let Some(disk) = delta.disk {
             self.disk = disk;
+        }
+        if let Some(hub) = delta.hub {
+            self.hub = hub;
         }
     }
 
@@ -238,6 +249,10 @@ pub enum Request {
         file_stem: String,
         text: String,
     },
+    /// Fetch a model or rows from the hub: `roberta-base`, `glue cola`.
+    Fetch(String),
+    /// Stop what is being fetched; what came is kept.
+    StopFetch,
     /// Launch the demo.
     Demo,
 }

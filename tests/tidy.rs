@@ -40,9 +40,9 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("format", &["cpu", "cuda", "job", "sweep"]),
     ("store", &["config", "train", "cpu", "cuda", "job", "task", "model", "data", "adapter"]),
     ("figure", &["view", "chart", "store", "engine"]),
-    ("view", &["store", "engine", "train", "cpu", "cuda", "job", "model", "data", "chart"]),
+    ("view", &["cache", "hub", "store", "engine", "train", "cpu", "cuda", "job", "model", "data", "chart"]),
     ("chart", &["store", "engine", "train", "cpu", "cuda", "job", "model", "data"]),
-    ("ui", &["cli", "store", "engine", "train", "cpu", "cuda", "job", "model"]),
+    ("ui", &["cache", "hub", "cli", "store", "engine", "train", "cpu", "cuda", "job", "model"]),
     ("export", &["ui", "cli", "report"]),
     ("report", &["ui", "cli", "store", "engine", "train", "cpu", "cuda", "job", "model", "data"]),
 ];

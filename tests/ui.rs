@@ -9,6 +9,8 @@ mod runs;
 mod curves;
 #[path = "ui/forms.rs"]
 mod forms;
+#[path = "ui/hub.rs"]
+mod hub;
 #[path = "ui/parallel.rs"]
 mod parallel;
 #[path = "ui/preview.rs"]
@@ -241,6 +243,7 @@ fn view() -> View {
         memory: Arc::default(),
         devices: Arc::new(devices()),
         disk: DiskUse::default(),
+        hub: Arc::new(hub::hub()),
     }
 }
 
@@ -349,6 +352,7 @@ const SCREENS: &[(&str, &[&str])] = &[
     ("table1", &["5", "j", "j"]),
     ("launch", &["6"]),
     ("spectra", &["7", "j", "l"]),
+    ("hub", &["8", "j"]),
     ("deletion", &["7", "tab"]),
     ("symmetry", &["7", "backtab", "j"]),
     ("queue", &["0"]),

@@ -1,6 +1,7 @@
 //! Carries out what the screens ask, away from their thread, and answers with one line.
 
 use super::analyst::Analyst;
+use super::fetcher::Fetcher;
 use crate::engine::Engine;
 use crate::event::{Control, RunId};
 use crate::export;
@@ -21,6 +22,7 @@ pub(super) struct Desk {
     pub engine: Arc<Engine>,
     pub analyst: Analyst,
     pub sweeps: Sender<Sweep>,
+    pub fetcher: Fetcher,
     pub exports: PathBuf,
     /// Where it is remembered how the screens were left, if anywhere.
     pub state: Option<PathBuf>,
@@ -93,6 +95,11 @@ impl Desk {
                 let text = format!("{id}: {} is under way; training goes on beside it", kind.id());
                 self.analyst.ask(id, kind);
                 text
+            }
+            Request::Fetch(text) => self.fetcher.ask(&text)?,
+            Request::StopFetch => {
+                self.fetcher.stop();
+                String::new()
             }
             Request::Remember(state) => {
                 if let Some(path) = &self.state {

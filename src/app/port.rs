@@ -3,6 +3,7 @@
 use super::analyst::Analyst;
 use super::desk::Desk;
 use super::devices::{self, Sampler};
+use super::fetcher::{self, Fetcher};
 use super::forecast::{Forecast, Told};
 use super::sweeper::Sweeper;
 use crate::config::State;
@@ -40,7 +41,7 @@ struct Shared {
     device_line: Mutex<String>,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -48,6 +49,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 pub struct AppPort {
     shared: Arc<Shared>,
     forecast: Forecast,
+    fetcher: Fetcher,
     wake: Option<Sender<()>>,
     requests: Option<Sender<Request>>,
     remembered: State,
@@ -71,12 +73,15 @@ impl AppPort {
         let shared = Arc::new(Shared::default());
         let cards = cuda::cards().unwrap_or_default();
         let forecast = Forecast::start(cards.clone()).context("cannot start the forecast thread")?;
+        let saying = shared.clone();
+        let fetcher = Fetcher::start(move |message| lock(&saying.messages).push(message))?;
         let mut follower = Follower {
             reader: store.reader()?,
             view: View::default(),
             seen: Interest::default(),
             norms_seen: 0,
             forecast: forecast.told(),
+            hub: fetcher.told(),
             devices: Arc::default(),
             sampler: Sampler::new(cards),
         };
@@ -98,7 +103,7 @@ impl AppPort {
         let saying = shared.clone();
         let sweeper = Sweeper { store: store.handle(), engine: engine.clone() };
         let (sweeps, sweeper) = sweeper.start(move |message| lock(&saying.messages).push(message))?;
-        let desk = Desk { store: store.handle(), engine, analyst, sweeps, exports, state };
+        let desk = Desk { store: store.handle(), engine, analyst, sweeps, fetcher: fetcher.clone(), exports, state };
         let answering = shared.clone();
         let desk = std::thread::Builder::new()
             .name("desk".into())
@@ -110,7 +115,7 @@ impl AppPort {
             })
             .context("cannot start the desk thread")?;
         let threads = vec![reader, desk, sweeper];
-        Ok(Self { shared, forecast, wake: Some(wake), requests: Some(requests), remembered, threads })
+        Ok(Self { shared, forecast, fetcher, wake: Some(wake), requests: Some(requests), remembered, threads })
     }
 }
 
@@ -124,6 +129,9 @@ impl Port for AppPort {
         if *wanted != interest {
             if wanted.memory_of != interest.memory_of {
                 self.forecast.ask(interest.memory_of.clone());
+            }
+            if interest.hub && !wanted.hub {
+                self.fetcher.look();
             }
             *wanted = interest;
             if let Some(wake) = &self.wake {
@@ -155,6 +163,7 @@ impl Drop for AppPort {
     fn drop(&mut self) {
         self.wake = None;
         self.requests = None;
+        self.fetcher.stop();
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
                 tracing::error!("a thread of the screens panicked");
@@ -171,6 +180,7 @@ struct Follower {
     /// Up to which commit the layer norms of all runs are known.
     norms_seen: i64,
     forecast: Told,
+    hub: fetcher::Told,
     sampler: Sampler,
     /// The newest of the sampler.
     devices: Arc<Vec<Device>>,
@@ -218,7 +228,9 @@ impl Follower {
         let memory = (!Arc::ptr_eq(&memory, &self.view.memory)).then_some(memory);
         let fresh = interest.devices && !Arc::ptr_eq(&self.devices, &self.view.devices);
         let devices = fresh.then(|| self.devices.clone());
-        if watermark == self.view.watermark && !looked_elsewhere && memory.is_none() && devices.is_none() {
+        let hub = interest.hub.then(|| self.hub.newest()).filter(|hub| !Arc::ptr_eq(hub, &self.view.hub));
+        let still = memory.is_none() && devices.is_none() && hub.is_none();
+        if watermark == self.view.watermark && !looked_elsewhere && still {
             return Ok(());
         }
         let tests = if watermark == self.view.watermark { None } else { Some(self.reader.test_scores()?) };
@@ -243,7 +255,20 @@ impl Follower {
             bytes: interest.disk_of.iter().map(|id| self.reader.folder_bytes(id)).sum(),
             of: interest.disk_of.clone(),
         });
-        self.view.fold(Delta { watermark, runs, removed, tests, open, compare, figure1, sizes, memory, devices, disk });
+        self.view.fold(Delta {
+            watermark,
+            runs,
+            removed,
+            tests,
+            open,
+            compare,
+            figure1,
+            sizes,
+            memory,
+            devices,
+            disk,
+            hub,
+        });
         self.seen = interest;
         *lock(&shared.view) = Arc::new(self.view.clone());
         Ok(())

@@ -79,6 +79,7 @@ pub enum Action {
     Older,
     Newer,
     Save,
+    Fetch,
     Palette,
     Theme,
     Suspend,

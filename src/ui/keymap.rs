@@ -31,7 +31,7 @@ const fn key(
     Binding { keys, action, on, help, short }
 }
 
-use Kind::{Compare, Figure1, Launch, Layers, Queue, Run, Runs, Table1};
+use Kind::{Compare, Figure1, Hub, Launch, Layers, Queue, Run, Runs, Table1};
 
 /// The screens with curves.
 const CURVES: &[Kind] = &[Run, Compare];
@@ -66,6 +66,10 @@ pub static KEYS: &[Binding] = &[
     key(&["C"], Action::Clone, &[Runs], "clone: the launch form with the run's settings", "clone"),
     key(&["X"], Action::Cancel, &[Runs, Queue], "cancel (asks)", ""),
     key(&["D"], Action::Delete, &[Runs], "delete with all files (asks; tells what that frees)", "delete"),
+    key(&["enter"], Action::Open, &[Hub], "the launch form with this model or these rows", "use"),
+    key(&["f"], Action::Fetch, &[Hub], "fetch a model by its id, or glue [TASK...]", "fetch"),
+    key(&["x"], Action::Stop, &[Hub], "stop what is being fetched; what came is kept", "stop"),
+    key(&["r"], Action::Resume, &[Hub], "fetch again what failed or was stopped: it goes on", "again"),
     key(&["tab"], Action::NextPane, CURVES, "next pane", "pane"),
     key(&["backtab"], Action::PreviousPane, CURVES, "previous pane", ""),
     key(&["tab"], Action::NextPane, &[Layers], "spectra, deletion, rank, symmetry", "view"),
@@ -99,6 +103,7 @@ pub static KEYS: &[Binding] = &[
     key(&["m"], Action::Source, &[Table1], "next model, where runs have several", "model"),
     key(&["y"], Action::Copy, &[Runs, Queue], "copy the run's id", ""),
     key(&["y"], Action::Copy, &[Run, Compare, Figure1, Table1, Layers], "copy the value under the cursor", ""),
+    key(&["y"], Action::Copy, &[Hub], "copy the flag that takes it", ""),
     key(&["Y"], Action::CopySpec, &[Runs, Queue, Run], "copy the run's spec as TOML, for eigenscope train", ""),
     key(&["e"], Action::Export, &[Run, Compare, Figure1, Layers], "export what is shown as PNG", "export"),
     key(&["P"], Action::Preview, &[Run, Compare, Figure1, Layers], "the picture that an export would write", "picture"),
@@ -114,6 +119,7 @@ pub static KEYS: &[Binding] = &[
     key(&["ctrl-r", "ctrl-up"], Action::Older, &[Launch], "recall the launch before", "recall"),
     key(&["ctrl-down"], Action::Newer, &[Launch], "recall the launch after, at last what was typed", ""),
     key(&["ctrl-o"], Action::Save, &[Launch], "save as TOML for `eigenscope train FILE`", "save"),
+    key(&["ctrl-f"], Action::Fetch, &[Launch], "fetch the model that the form names from the hub", ""),
     key(&["ctrl-a"], Action::LineStart, &[Launch], "cursor to the start of the field", ""),
     key(&["ctrl-e"], Action::LineEnd, &[Launch], "cursor to the end of the field", ""),
     key(&["alt-b", "ctrl-left"], Action::WordLeft, &[Launch], "cursor a word back", ""),
@@ -136,6 +142,7 @@ pub static KEYS: &[Binding] = &[
     key(&["5"], Action::Screen('5'), &[], "Table 1", ""),
     key(&["6"], Action::Screen('6'), &[], "launch form", ""),
     key(&["7"], Action::Screen('7'), &[], "spectra of one run's layers", ""),
+    key(&["8"], Action::Screen('8'), &[], "models and data of the Hugging Face hub", ""),
     key(&["0"], Action::Screen('0'), &[], "queue and devices", ""),
     key(&["esc"], Action::Back, &[], "back", ""),
     key(&[":", "ctrl-k"], Action::Palette, &[], "command palette: every action by its name", ""),

@@ -24,6 +24,8 @@ enum About {
     Note,
     /// Tags that all the runs had.
     Tags(Vec<String>),
+    /// Nothing: it is fetched from the hub.
+    Fetch,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -60,6 +62,12 @@ impl Prompt {
         Self::new(runs, what, About::Tags(before), &text)
     }
 
+    /// What is to be fetched, with `text` to begin with.
+    pub fn fetch(text: &str) -> Self {
+        let title = "fetch from the hub".into();
+        Self { runs: Vec::new(), title, about: About::Fetch, line: LineEdit::new(text), fault: None }
+    }
+
     fn new(runs: &[&RunSummary], what: &str, about: About, text: &str) -> Self {
         let of = match runs {
             [only] => format!("{} {}", only.id, only.name),
@@ -92,6 +100,8 @@ impl Prompt {
             About::Name => Label::Name(text),
             About::Note => Label::Note(text),
             About::Tags(before) => Label::tags(before, &text),
+            About::Fetch if text.trim().is_empty() => return Outcome::Cancelled,
+            About::Fetch => return Outcome::Answered(Request::Fetch(text.trim().into())),
         };
         match label.checked() {
             Ok(label) => Outcome::Answered(Request::Label(self.runs.clone(), label)),
@@ -108,6 +118,10 @@ impl Prompt {
         let hint = match (&self.fault, &self.about) {
             (Some(fault), _) => Line::styled(harmless(fault), theme.error()),
             (None, About::Tags(_)) => Line::styled("spaces between tags · enter keeps · esc cancels", theme.faint()),
+            (None, About::Fetch) => {
+                let text = "a model's id, such as roberta-base, or glue [TASK...] · enter fetches";
+                Line::styled(text, theme.faint())
+            }
             (None, _) => Line::styled("enter keeps · esc cancels", theme.faint()),
         };
         let title = fit(&harmless(&self.title), inside.saturating_sub(2));

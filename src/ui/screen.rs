@@ -4,6 +4,7 @@ mod ask;
 mod compare;
 mod curves;
 mod figure1;
+mod hub;
 mod launch;
 mod layers;
 mod panes;
@@ -35,6 +36,7 @@ pub enum Kind {
     Table1,
     Launch,
     Layers,
+    Hub,
     Queue,
 }
 
@@ -53,6 +55,8 @@ pub enum Effect {
     Prompt(Box<Prompt>),
     /// Show the launch form filled in, to be changed and launched.
     Fill(Box<RunSpec>),
+    /// Show the launch form with these fields changed, by name.
+    Set(Vec<(&'static str, String)>),
     /// Remember how the table of runs is shown.
     Remember(RunTable),
     /// One after the other.
@@ -114,6 +118,9 @@ pub trait Screen {
     /// Takes over the settings of a run that is to be launched.
     fn fill(&mut self, _: &RunSpec) {}
 
+    /// Takes over one field of a launch.
+    fn set(&mut self, _: &str, _: &str) {}
+
     /// The program's answer to a launch that this screen asked for.
     fn answered(&mut self, _: &Message) {}
 }
@@ -128,6 +135,7 @@ pub fn all(choices: &Choices, remembered: &State) -> Vec<Box<dyn Screen>> {
         Box::new(table1::Table1Screen::default()),
         Box::new(launch::LaunchScreen::new(choices.clone())),
         Box::new(layers::LayersScreen::default()),
+        Box::new(hub::HubScreen::default()),
         Box::new(queue::QueueScreen::default()),
     ]
 }

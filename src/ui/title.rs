@@ -15,24 +15,34 @@ pub(super) struct Tab {
     pub current: bool,
 }
 
+/// How a tab is written.
+#[derive(Clone, Copy)]
+enum Form {
+    Named,
+    /// With one space between two tabs.
+    Tight,
+    /// Only the shown screen has its name.
+    Digits,
+}
+
 impl Tab {
-    fn text(&self, named: bool) -> String {
-        if named || self.current { format!(" {} {} ", self.digit, self.name) } else { format!(" {} ", self.digit) }
+    fn text(&self, form: Form) -> String {
+        match form {
+            Form::Tight => format!("{} {} ", self.digit, self.name),
+            Form::Digits if !self.current => format!(" {} ", self.digit),
+            Form::Named | Form::Digits => format!(" {} {} ", self.digit, self.name),
+        }
     }
 }
 
-/// The brand and the tabs' texts in so many columns: the brand gives way first, then the names of the screens not shown.
+/// The brand and the tabs' texts in so many columns: the brand gives way first, then room between the tabs, then the names of the
+/// screens not shown.
 fn texts(tabs: &[Tab], width: u16) -> (&'static str, Vec<String>) {
-    let all = |named| tabs.iter().map(|t| t.text(named)).collect::<Vec<_>>();
+    let all = |form| tabs.iter().map(|t| t.text(form)).collect::<Vec<_>>();
     let wide = |brand: &str, texts: &[String]| brand.len() + texts.iter().map(|t| t.chars().count()).sum::<usize>();
-    let named = all(true);
-    if wide(BRAND, &named) <= width.into() {
-        (BRAND, named)
-    } else if wide("", &named) <= width.into() {
-        ("", named)
-    } else {
-        ("", all(false))
-    }
+    let named = [(BRAND, Form::Named), ("", Form::Named), ("", Form::Tight)].map(|(brand, form)| (brand, all(form)));
+    let fits = named.into_iter().find(|(brand, texts)| wide(brand, texts) <= width.into());
+    fits.unwrap_or_else(|| ("", all(Form::Digits)))
 }
 
 pub(super) fn draw(frame: &mut Frame, area: Rect, tabs: &[Tab], device: &str, queue: &str, theme: &Theme) {
@@ -81,6 +91,7 @@ mod tests {
         assert_eq!(tab_at(&tabs(), 80, 21), Some('2'));
         assert_eq!(tab_at(&tabs(), 24, 1), Some('1'), "without the brand");
         assert_eq!(tab_at(&tabs(), 24, 23), Some('0'));
+        assert_eq!([3, 9, 16].map(|column| tab_at(&tabs(), 22, column)), [Some('1'), Some('2'), Some('0')], "tight");
         assert_eq!(tab_at(&tabs(), 16, 9), Some('2'), "without the other names");
         assert_eq!(tab_at(&tabs(), 16, 15), None);
     }

@@ -79,7 +79,7 @@ const WISHES: [Row; 15] = [
             Test("tests/store.rs", "sqlite_is_past_the_wal_reset_race"),
         ],
     ),
-    ("looked at without a server", &[Shown(nothing_speaks_to_a_network)]),
+    ("looked at without a server", &[Shown(fetching_alone_speaks_to_a_network)]),
     (
         "chosen runs stop, pause and go on, bit for bit",
         &[
@@ -311,12 +311,28 @@ fn figures_are_vectors_and_scale() {
     assert_eq!((density(100), density(300)), (3_937, 11_811));
 }
 
-fn nothing_speaks_to_a_network() {
-    let lock = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.lock")).expect("the lock");
+/// The crate that asks servers has one owner (`tests/tidy.rs`), which is called where a person asks for a model or rows.
+fn fetching_alone_speaks_to_a_network() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).expect("a file");
+    let lock = read("Cargo.lock");
     assert!(lock.contains("name = \"rusqlite\""));
-    for crate_name in ["hyper", "reqwest", "axum", "tokio", "ureq", "native-tls", "rustls"] {
+    for crate_name in ["hyper", "reqwest", "axum", "tokio", "native-tls"] {
         assert!(!lock.contains(&format!("name = \"{crate_name}\"")), "{crate_name}");
     }
+    let mut callers = Vec::new();
+    let mut folders = vec![root.join("src")];
+    while let Some(folder) = folders.pop() {
+        for path in std::fs::read_dir(folder).expect("a folder").map(|e| e.expect("an entry").path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if std::fs::read_to_string(&path).expect("text").contains("Hub::new(") {
+                callers.push(path.strip_prefix(root).expect("inside").display().to_string());
+            }
+        }
+    }
+    callers.sort();
+    assert_eq!(callers, ["src/app/fetcher.rs", "src/cli/fetch.rs"]);
 }
 
 fn chosen_runs_are_stopped() {

@@ -9,6 +9,7 @@ use crate::ui::Choices;
 use crate::ui::action::Action;
 use crate::ui::clicks::is_click;
 use crate::ui::edit::LineEdit;
+use crate::ui::prompt::Prompt;
 use crate::untrusted::harmless;
 use crate::view::{About, Interest, Message, Request, View};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent};
@@ -419,6 +420,10 @@ impl Screen for LaunchScreen {
             Action::BestSeeds => return self.next_seeds(),
             Action::Preset => return Effect::Say(self.apply_preset()),
             Action::Submit => return self.submit(),
+            Action::Fetch => {
+                let model = FIELDS.iter().position(|f| f.name == "model").map_or(String::new(), |i| self.text(i));
+                return Effect::Several(vec![Effect::Go(Kind::Hub), Effect::Prompt(Box::new(Prompt::fetch(&model)))]);
+            }
             Action::Back => return Effect::Go(Kind::Runs),
             _ => {}
         }
@@ -438,6 +443,14 @@ impl Screen for LaunchScreen {
     fn fill(&mut self, spec: &RunSpec) {
         self.take(spec);
         self.field = FIELDS.iter().position(|f| f.name == "lr").unwrap_or(0);
+    }
+
+    fn set(&mut self, name: &str, value: &str) {
+        if let Some(field) = FIELDS.iter().position(|f| f.name == name) {
+            self.texts[field] = LineEdit::new(value);
+            self.field = field;
+            self.changed();
+        }
     }
 
     fn pasted(&mut self, text: &str) {
