@@ -63,7 +63,7 @@ impl Cache {
         Ok(Repo { cache: self.clone(), kind, id: id.into(), revision: revision.into() })
     }
 
-    /// Repositories that have a revision here, models first, by name.
+    /// Repositories that have a revision here, models first, by name. One whose fetching has not ended is left out.
     pub fn list(&self) -> Vec<Cached> {
         let entries = std::fs::read_dir(&self.root).into_iter().flatten().flatten();
         let mut all: Vec<Cached> =
@@ -206,11 +206,15 @@ impl Cached {
             let first = all.next()?.file_name().into_string().ok()?;
             all.next().is_none().then_some(first).filter(|c| is_hex(c, 40))
         };
-        let commit = repo.commit().or_else(only)?;
+        let named = repo.commit();
+        let commit = named.clone().or_else(only)?;
         let mut files = Vec::new();
         walk(&repo.snapshot(&commit), "", &mut files);
         files.sort();
-        (!files.is_empty()).then_some(Self { kind, id, commit, files })
+        // What was fetched by its commit has no name to tell that it is whole; weights come last.
+        let weights = |(name, _): &(String, u64)| name.ends_with(".safetensors") || name.ends_with(".bin");
+        let whole = named.is_some() || kind == Kind::Dataset || files.iter().any(weights);
+        (whole && !files.is_empty()).then_some(Self { kind, id, commit, files })
     }
 
     pub fn bytes(&self) -> u64 {

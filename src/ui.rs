@@ -218,6 +218,10 @@ impl<'a> Ui<'a> {
         if matches!(message.about, About::Picture { .. }) {
             return;
         }
+        // Its own screen tells it already.
+        if message.about == About::Fetch && self.kind() == Kind::Hub {
+            return;
+        }
         if matches!(message.about, About::Launch { .. }) {
             self.screens.iter_mut().for_each(|s| s.answered(&message));
             match (self.kind() == Kind::Launch, message.error) {

@@ -264,6 +264,8 @@ pub enum About {
     Other,
     /// A launch; where it was refused, the field at fault if one is.
     Launch { field: Option<String> },
+    /// Something that was fetched from the hub, or why it was not.
+    Fetch,
     /// A picture that was asked for with this number; the message has no text.
     Picture { number: u64, picture: Arc<Picture> },
 }

@@ -5,7 +5,7 @@ use crate::cache::{Cache, Cached, DATA_PREFIX, Kind};
 use crate::cli::explain;
 use crate::hub::{Fetched, Hub, HubError, Progress, Settings, Wanted};
 use crate::task::HubLayout;
-use crate::view::{Arriving, FetchState, HubFetch, HubItem, HubView, Message, file_size};
+use crate::view::{About, Arriving, FetchState, HubFetch, HubItem, HubView, Message, file_size};
 use anyhow::Context;
 use crossbeam::channel::{Receiver, Sender, unbounded};
 use std::sync::{Arc, Mutex};
@@ -138,7 +138,7 @@ impl Work {
                 if waits {
                     let (state, message) = self.fetch(&hub, &wanted, &revision, &label);
                     self.told.set(&label, state);
-                    say(message);
+                    say(Message { about: About::Fetch, ..message });
                 }
                 *lock(&self.current) = None;
             }
@@ -282,7 +282,8 @@ mod tests {
             std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
             std::fs::write(path, "12345").expect("a file");
         };
-        place("models--org--tiny", "config.json");
+        place("models--org--tiny", "model.safetensors");
+        place("models--org--half", "config.json");
         place("datasets--nyu-mll--glue", "cola/train-00000-of-00001.parquet");
         place("datasets--nyu-mll--glue", "cola/validation-00000-of-00001.parquet");
         let (fetcher, ..) = silent(folder.path());

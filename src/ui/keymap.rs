@@ -69,7 +69,7 @@ pub static KEYS: &[Binding] = &[
     key(&["enter"], Action::Open, &[Hub], "the launch form with this model or these rows", "use"),
     key(&["f"], Action::Fetch, &[Hub], "fetch a model by its id, or glue [TASK...]", "fetch"),
     key(&["x"], Action::Stop, &[Hub], "stop what is being fetched; what came is kept", "stop"),
-    key(&["r"], Action::Resume, &[Hub], "fetch again what failed or was stopped: it goes on", "again"),
+    key(&["r"], Action::Resume, &[Hub], "fetch again all that failed or was stopped: it goes on", "again"),
     key(&["tab"], Action::NextPane, CURVES, "next pane", "pane"),
     key(&["backtab"], Action::PreviousPane, CURVES, "previous pane", ""),
     key(&["tab"], Action::NextPane, &[Layers], "spectra, deletion, rank, symmetry", "view"),

@@ -63,6 +63,17 @@ fn its_keys_ask_for_what_they_say() {
     assert_eq!(asked(&["8", "f", "a", "esc"]), []);
     assert_eq!(asked(&["8", "x"]), [Request::StopFetch]);
     assert_eq!(asked(&["8", "r"]), [Request::Fetch("org/none".into())]);
+    // What was fetched is said on other screens alone.
+    let said = |keys: &[&str]| {
+        let port = fake(view());
+        let told = Message { about: About::Fetch, ..Message::error("org/gone: it is gone".into()) };
+        let mut ui = Ui::new(&port, &choices(), Colours::True);
+        keys.iter().for_each(|k| ui.event(&key(k)));
+        port.says.borrow_mut().push(told);
+        ui.refresh();
+        text(&drawn(&mut ui, 100, 30)).contains("it is gone")
+    };
+    assert!(said(&["1"]) && !said(&["8"]));
     // From the form, what its field names.
     assert_eq!(asked(&["6", "ctrl-f", "enter"]), [Request::Fetch("mini-roberta".into())]);
     let copied = |keys: &[&str]| {

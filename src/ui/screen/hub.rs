@@ -124,6 +124,10 @@ fn lines_of(table: Rect) -> usize {
     table.height.saturating_sub(3).max(1).into()
 }
 
+fn is_unfinished(state: &FetchState) -> bool {
+    matches!(state, FetchState::Failed(_) | FetchState::Stopped)
+}
+
 /// What is on its way first, then what ended, the newest first.
 fn fetches(hub: &HubView) -> Vec<&HubFetch> {
     let (ended, under_way): (Vec<&HubFetch>, Vec<&HubFetch>) = hub.fetches.iter().partition(|f| f.state.has_ended());
@@ -213,18 +217,18 @@ impl Screen for HubScreen {
             _ => at,
         };
         let again = || {
-            let failed = |f: &&&HubFetch| matches!(f.state, FetchState::Failed(_) | FetchState::Stopped);
-            fetches(&scene.view.hub).iter().find(failed).map(|f| f.label.clone())
+            let failed = scene.view.hub.fetches.iter().filter(|f| is_unfinished(&f.state));
+            failed.map(|f| Effect::Ask(Request::Fetch(f.label.clone()))).collect::<Vec<_>>()
         };
         match (action, entries.get(at)) {
             (Action::Back, _) => Effect::Go(Kind::Runs),
             (Action::Fetch, _) => Effect::Prompt(Box::new(Prompt::fetch(""))),
             (Action::Stop, _) if self.idle(action, scene) => Effect::Say("nothing is being fetched".into()),
             (Action::Stop, _) => Effect::Ask(Request::StopFetch),
-            (Action::Resume, _) => match again() {
-                Some(label) => Effect::Ask(Request::Fetch(label)),
-                None => Effect::Say("nothing failed or was stopped; f fetches".into()),
-            },
+            (Action::Resume, _) if self.idle(action, scene) => {
+                Effect::Say("nothing failed or was stopped; f fetches".into())
+            }
+            (Action::Resume, _) => Effect::Several(again()),
             (Action::Open, Some(entry)) => match entry.fields() {
                 fields if fields.is_empty() => {
                     Effect::Say(format!("{} is no data set that this program reads", harmless(&entry.item.id)))
@@ -243,9 +247,7 @@ impl Screen for HubScreen {
         let hub = &scene.view.hub;
         match action {
             Action::Stop => hub.fetches.iter().all(|f| f.state.has_ended()),
-            Action::Resume => {
-                !hub.fetches.iter().any(|f| matches!(f.state, FetchState::Failed(_) | FetchState::Stopped))
-            }
+            Action::Resume => !hub.fetches.iter().any(|f| is_unfinished(&f.state)),
             Action::Open | Action::Copy => hub.items.is_empty(),
             _ => false,
         }
