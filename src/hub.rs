@@ -143,7 +143,7 @@ impl Hub {
             glue_tasks(tasks)?;
         }
         if self.offline {
-            return self.from_cache(&repo, wanted);
+            return self.already_here(&repo, wanted);
         }
         progress(&Progress::default());
         let listing = self.client.list(&repo)?;
@@ -179,7 +179,7 @@ impl Hub {
     }
 
     /// What was fetched before, whole, without asking the hub.
-    fn from_cache(&self, repo: &Repo, wanted: &Wanted) -> Result<Fetched, HubError> {
+    fn already_here(&self, repo: &Repo, wanted: &Wanted) -> Result<Fetched, HubError> {
         let absent = |lacks: String| HubError::Offline {
             what: wanted.label_at(&repo.revision),
             lacks,

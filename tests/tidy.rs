@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["event", "record", "spec", "untrusted", "config"],
     &[
-        "cache", "hub", "random", "metric", "stats", "task", "data", "tensors", "adapter", "model", "analysis", "train",
-        "cpu", "cuda", "format", "job", "sweep",
+        "cache", "hub", "random", "metric", "stats", "task", "data", "tensors", "adapter", "model", "analysis",
+        "train", "cpu", "cuda", "format", "job", "sweep",
     ],
     &["store"],
     &["engine"],
