@@ -11,6 +11,7 @@ pub use error::HubError;
 pub use settings::Settings;
 
 use crate::cache::{self, Cache, Kind, Repo};
+use crate::model::folder;
 use crate::task::{HubLayout, Task};
 use client::Client;
 use listing::Listing;
@@ -154,8 +155,8 @@ impl Hub {
             let told = Progress { file: names[at].clone(), index: at, files: names.len(), ..Progress::default() };
             files.push(self.client.file(&repo, &listing.commit, told, progress)?);
             // An index names the pieces that the weights lie in.
-            if names[at] == listing::INDEX {
-                let index = repo.snapshot(&listing.commit).join(listing::INDEX);
+            if folder::is_index(&names[at]) {
+                let index = repo.snapshot(&listing.commit).join(&names[at]);
                 names.extend(listing::shards(&index, &listing, &repo)?);
             }
             at += 1;
@@ -185,23 +186,23 @@ impl Hub {
             lacks,
             cache: self.cache.root().to_path_buf(),
         };
-        let (Some(commit), Some(folder)) = (repo.commit(), repo.fetched()) else {
+        let (Some(commit), Some(snapshot)) = (repo.commit(), repo.fetched()) else {
             return Err(absent(format!("revision {}", repo.revision)));
         };
-        let here = Listing::of_folder(commit, &folder);
+        let here = Listing::of_folder(commit, &snapshot);
         let mut names = match self.chosen(repo, wanted, &here) {
             Ok(names) => names,
             Err(HubError::Files { problem, .. }) => return Err(absent(problem)),
             Err(other) => return Err(other),
         };
-        if names.iter().any(|n| n == listing::INDEX) {
-            names
-                .extend(listing::shards(&folder.join(listing::INDEX), &here, repo).map_err(|e| absent(e.to_string()))?);
+        if let Some(index) = names.iter().find(|name| folder::is_index(name)) {
+            let pieces = listing::shards(&snapshot.join(index), &here, repo);
+            names.extend(pieces.map_err(|e| absent(e.to_string()))?);
         }
-        let size = |name: &String| std::fs::metadata(folder.join(name)).map_or(0, |about| about.len());
+        let size = |name: &String| std::fs::metadata(snapshot.join(name)).map_or(0, |about| about.len());
         let files = names.iter().map(|n| FetchedFile { name: n.clone(), bytes: size(n), downloaded: 0 }).collect();
         let (kind, id, revision) = (repo.kind, repo.id.clone(), repo.revision.clone());
-        Ok(Fetched { kind, id, revision, commit: here.commit, folder, files })
+        Ok(Fetched { kind, id, revision, commit: here.commit, folder: snapshot, files })
     }
 }
 

@@ -59,7 +59,7 @@ fn only_valid_runs_leave_the_form() {
     let refusals = [
         ("rank", "300", "rank 300 does not fit, 1 to 128 is allowed"),
         ("max_length", "512", "max_length: found 512, expected at most 128"),
-        ("model", "/no/such/model", "neither \"mini-roberta\" nor a folder here"),
+        ("model", "/no/such/model", "neither \"mini-roberta\", nor a folder here"),
         ("data", "/no/such/rows", "/no/such/rows/SST-2/train.tsv"),
         ("device", "cuda:77", "device: found \"cuda:77\""),
         ("precision", "bf16", "precision: found bf16, expected f32 on device cpu"),

@@ -28,7 +28,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("stats", &["task", "data", "adapter", "model", "analysis", "train"]),
     ("task", &["data", "adapter", "model", "analysis", "train"]),
     ("cache", &["hub", "random", "metric", "stats", "task", "data", "adapter", "model", "analysis", "train"]),
-    ("hub", &["tensors", "adapter", "model", "analysis", "train", "cpu", "cuda", "format", "job", "sweep"]),
+    ("hub", &["tensors", "adapter", "analysis", "train", "cpu", "cuda", "format", "job", "sweep"]),
     ("data", &["hub", "adapter", "model", "analysis", "train"]),
     ("tensors", &["task", "data", "adapter", "model", "analysis", "train"]),
     ("adapter", &["data", "tensors", "model", "analysis", "train"]),
@@ -65,7 +65,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("parquet", &["data"]),
     ("hf_hub", &["cache"]),
     ("ureq", &["hub"]),
-    ("ring", &["hub"]),
+    ("ring::digest", &["hub"]),
     ("anyhow", &["main", "app", "cli"]),
 ];
 

@@ -2,6 +2,7 @@
 //! truth values; everything else is named and refused. Knows no task.
 
 use super::DataError;
+use crate::untrusted;
 use ::parquet::basic::{ConvertedType, LogicalType, Type as Physical};
 use ::parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use ::parquet::data_type::DataType;
@@ -9,7 +10,6 @@ use ::parquet::errors::ParquetError;
 use ::parquet::file::reader::{FileReader, SerializedFileReader};
 use ::parquet::schema::types::ColumnDescriptor;
 use std::fs::File;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 /// Rows that are in memory at a time.
@@ -198,8 +198,8 @@ type Cell = Result<Value, (String, String)>;
 
 /// Crafted files can panic inside the crate; that is an error of the file, not of the program.
 fn guarded<T>(call: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
-    let panicked = |_| Err(ParquetError::General("it made the parquet library panic".into()));
-    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(panicked)
+    let panicked = || Err(ParquetError::General("it made the parquet library panic".into()));
+    untrusted::guarded(call).unwrap_or_else(panicked)
 }
 
 /// The number that the shortest decimal of a 32-bit number names.

@@ -2,15 +2,13 @@
 
 use super::HubError;
 use crate::cache::{self, Repo};
-use crate::data;
-use crate::data::Split;
+use crate::data::{self, Split};
+use crate::model::folder;
 use crate::task::Task;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// Names the pieces of weights that lie in several files.
-pub(super) const INDEX: &str = "model.safetensors.index.json";
 /// Largest index that is read.
 const MAX_INDEX: u64 = 64 << 20;
 
@@ -71,19 +69,19 @@ impl Listing {
             what: format!("model {}", repo.id),
             problem: format!("it has no {what}; expected an encoder with config.json, tokenizer and weights"),
         };
-        if !self.has("config.json") {
-            return Err(lacks("config.json"));
+        if !self.has(folder::CONFIG) {
+            return Err(lacks(folder::CONFIG));
         }
-        let mut names = vec!["config.json"];
-        let of_tokenizer: &[&str] = match (self.has("tokenizer.json"), self.has("vocab.txt")) {
-            (true, _) => &["tokenizer.json"],
-            (false, true) => &["vocab.txt"],
-            (false, false) if self.has("vocab.json") && self.has("merges.txt") => &["vocab.json", "merges.txt"],
-            (false, false) => return Err(lacks("tokenizer.json")),
-        };
-        names.extend(of_tokenizer);
-        names.extend(["tokenizer_config.json", "special_tokens_map.json"].iter().filter(|n| self.has(n)));
-        let weights = ["model.safetensors", INDEX, "pytorch_model.bin"].into_iter().find(|n| self.has(n));
+        let mut names = vec![folder::CONFIG];
+        let pairs = folder::PAIRS.iter().all(|name| self.has(name));
+        match (self.has(folder::TOKENIZER), self.has(folder::WORDS)) {
+            (true, _) => names.push(folder::TOKENIZER),
+            (false, true) => names.push(folder::WORDS),
+            (false, false) if pairs => names.extend(folder::PAIRS),
+            (false, false) => return Err(lacks(folder::TOKENIZER)),
+        }
+        names.extend(folder::SAID.into_iter().filter(|name| self.has(name)));
+        let weights = folder::WEIGHT_FILES.into_iter().find(|name| self.has(name));
         names.push(weights.ok_or_else(|| lacks("model.safetensors or pytorch_model.bin"))?);
         Ok(names.into_iter().map(str::to_string).collect())
     }
@@ -115,7 +113,8 @@ pub(super) fn shards(index: &Path, listing: &Listing, repo: &Repo) -> Result<Vec
     struct Index {
         weight_map: BTreeMap<String, String>,
     }
-    let wrong = |problem: String| HubError::Files { what: format!("{} of {}", INDEX, repo.id), problem };
+    let name = index.file_name().unwrap_or_default().to_string_lossy();
+    let wrong = |problem: String| HubError::Files { what: format!("{name} of {}", repo.id), problem };
     let disk = |source| HubError::Disk { path: index.into(), source };
     if std::fs::metadata(index).map_err(disk)?.len() > MAX_INDEX {
         return Err(wrong(format!("more than {MAX_INDEX} bytes")));
@@ -145,8 +144,9 @@ mod tests {
         let all =
             ["config.json", "tokenizer.json", "merges.txt", "model.safetensors", "pytorch_model.bin", "tf_model.h5"];
         assert_eq!(of(&all).expect("a model"), ["config.json", "tokenizer.json", "model.safetensors"]);
-        let pieces = ["config.json", "vocab.txt", INDEX, "pytorch_model.bin"];
-        assert_eq!(of(&pieces).expect("a model"), ["config.json", "vocab.txt", INDEX]);
+        let index = "model.safetensors.index.json";
+        let pieces = ["config.json", "vocab.txt", index, "pytorch_model.bin"];
+        assert_eq!(of(&pieces).expect("a model"), ["config.json", "vocab.txt", index]);
         let old = ["config.json", "vocab.json", "merges.txt", "pytorch_model.bin", "special_tokens_map.json"];
         assert_eq!(of(&old).expect("a model").len(), 5);
         for (names, lacks) in [(&["README.md"][..], "no config.json"), (&all[..2], "no model.safetensors or")] {

@@ -299,7 +299,7 @@ mod tests {
         assert!(told(&mut keymap, "fly", &["Z"]).1.contains("eigenscope config"));
         assert!(told(&mut keymap, "stop", &["ctrl-Z"]).0.contains("no key \"ctrl-Z\""));
         assert!(told(&mut keymap, "attic.stop", &["Z"]).1.contains("runs, run,"));
-        assert_eq!(told(&mut keymap, "launch.stop", &["ctrl-x"]).1, "one of runs, run, queue");
+        assert_eq!(told(&mut keymap, "launch.stop", &["ctrl-x"]).1, "one of runs, run, queue, hub");
         assert!(told(&mut keymap, "launch.down", &["j"]).0.contains("typed as text"));
         assert_eq!(keymap, Keymap::default());
         choose(&mut keymap, "stop", &["Z"]).expect("chosen");
