@@ -99,10 +99,11 @@ pub fn is_hex(text: &str, digits: usize) -> bool {
     text.len() == digits && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// A name that stays inside the folder it is put in: parts between slashes, none of which is empty, `.`, `..` or a root.
+/// A name that stays inside the folder it is put in: parts between slashes, none of which is empty, `.`, `..` or a root; and that
+/// looks as it is.
 pub fn stays_inside(name: &str) -> bool {
     let sound = |part: &str| !matches!(part, "" | "." | "..") && !part.contains(['\\', ':', '\0']);
-    name.len() <= 512 && name.split('/').all(sound) && !name.chars().any(char::is_control)
+    name.len() <= 512 && name.split('/').all(sound) && crate::untrusted::harmless(name) == name
 }
 
 fn check_id(id: &str) -> Result<(), NameError> {
@@ -250,7 +251,7 @@ mod tests {
         for revision in ["", "..", "a/../../b", "/x", "a//b", "a\nb", "-f"] {
             assert!(cache.repo(Kind::Model, "a", revision).is_err(), "{revision:?}");
         }
-        for name in ["../x", "/x", "a/../../x", "a//b", "c:\\x", "a\u{1b}[2J"] {
+        for name in ["../x", "/x", "a/../../x", "a//b", "c:\\x", "a\u{1b}[2J", "a\u{202e}b"] {
             assert!(!stays_inside(name), "{name:?}");
         }
         assert!(stays_inside("sst2/train-00000-of-00001.parquet"));

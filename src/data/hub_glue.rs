@@ -4,6 +4,7 @@
 use super::parquet::{Table, Value};
 use super::{DataError, Example, Split};
 use crate::task::{HubLayout, LabelKind, Task};
+use crate::untrusted;
 use std::path::{Path, PathBuf};
 
 /// Where the writer leaves the names of classes, as JSON.
@@ -91,7 +92,7 @@ fn classes(table: &Table, task: &dyn Task) -> Result<Vec<usize>, DataError> {
     let classes: Option<Vec<usize>> = names.iter().map(class).collect();
     classes.ok_or_else(|| {
         let expected: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
-        let found = format!("classes {}", super::tsv::shorten(&names.join(", ")));
+        let found = format!("classes {}", untrusted::brief(&names.join(", "), 80));
         table.wrong(HubLayout::LABEL, 0, found, format!("{}: is this {}?", expected.join(", "), task.label()))
     })
 }

@@ -133,7 +133,7 @@ impl Table {
     fn wanted<'a>(&self, name: &'a str) -> Result<Wanted<'a>, DataError> {
         let schema = self.reader.metadata().file_metadata().schema_descr();
         let place = schema.columns().iter().position(|c| c.path().string() == name).ok_or_else(|| {
-            let all = super::tsv::shorten(&self.columns().join(", "));
+            let all = untrusted::brief(&self.columns().join(", "), 80);
             self.broken(format!("columns {all}; expected a column named {name:?}"))
         })?;
         let column = &schema.columns()[place];

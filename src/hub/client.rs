@@ -247,7 +247,7 @@ impl Client {
             (403, _) => {
                 let reason = match header("x-error-message") {
                     "" => "no reason given".to_string(),
-                    text => text.chars().filter(|c| !c.is_control()).take(200).collect(),
+                    text => crate::untrusted::brief(text, 200),
                 };
                 HubError::Forbidden { host, what: id, reason }
             }
