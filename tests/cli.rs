@@ -514,7 +514,7 @@ fn damaged_models_are_refused_before_anything_is_queued() {
     let config = fs::read_to_string(model.join("config.json")).expect("a config");
     fs::write(model.join("config.json"), config.replace("\"roberta\"", "\"gpt2\"")).expect("written");
     let (code, text) = failure(&runs, &["train", "--model", path]);
-    assert!(code == 3 && text.contains("gpt2") && text.contains("roberta and bert"), "{text}");
+    assert!(code == 3 && text.contains("gpt2") && text.contains("roberta, bert"), "{text}");
     assert!(text.contains(path), "the folder is named: {text}");
     fs::write(model.join("config.json"), config).expect("written");
     let weights = fs::read(model.join("model.safetensors")).expect("weights");
