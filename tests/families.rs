@@ -7,7 +7,7 @@ mod measure;
 
 use eigenscope::cpu::Cpu;
 use eigenscope::data::{Batch, Labels, Tokenizer};
-use eigenscope::job::{self, Saved};
+use eigenscope::job::{self, Given, Saved};
 use eigenscope::model::encoder::Dropout;
 use eigenscope::model::{Checkpoint, Config, ModelError, ModelSource, family, head};
 use eigenscope::spec::RunSpec;
@@ -372,6 +372,16 @@ fn every_family_trains_and_merges_into_a_folder_that_loads() {
         let (a, b) = (engine.logits(&two).expect("logits").concat(), plain.logits(&two).expect("logits").concat());
         let worst = a.iter().zip(&b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
         assert!(worst < 1e-4, "{name}: merged {worst:e} off");
+        // As PEFT keeps it, on a model with lambda W0, and read again from there.
+        let (peft, base) = (run.path().join("peft"), run.path().join("base"));
+        let format = eigenscope::format::find("peft").expect("a format");
+        job::convert(&saved, Some(&checkpoint), format, &peft, Some(&base)).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let given = Given { model: base.to_str().map(String::from), ..Given::default() };
+        let again = Saved::open(&peft, &given).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let mut lora = again.backend(&again.model().expect("a model")).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let b = lora.logits(&two).expect("logits").concat();
+        let worst = a.iter().zip(&b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(worst < 1e-4, "{name}: as PEFT has it {worst:e} off");
         if out.is_some() {
             let told = serde_json::json!({ "batch": told["batch"], "logits": b });
             fs::write(target.join("logits.json"), told.to_string()).expect("written");
