@@ -71,6 +71,7 @@ pub static ALL: &[&dyn Subcommand] = &[
     &sweep::Sweep,
     &fetch::Fetch,
     &runs::Runs,
+    &sql::Sql,
     &eval::Eval,
     &inspect::Inspect,
     &analyse::Analyse,

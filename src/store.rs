@@ -11,11 +11,13 @@ mod read;
 mod schema;
 mod seed;
 mod test_scores;
+mod views;
 mod write;
 
-pub use query::{Answer, Value};
+pub use query::Value;
 pub use queue::Claim;
 pub use read::Reader;
+pub use views::{Column, SqlView, VIEWS};
 
 use crate::event::{Control, RunEvent, RunId};
 use crate::record::{Analysis, Imported, Label, LabelError, TestScore};
@@ -52,8 +54,8 @@ pub enum StoreError {
     NoRun { found: String, hint: String },
     #[error("run {id} is {status}: {expected}")]
     State { id: RunId, status: String, expected: String },
-    #[error("sql: {what}; tables: {tables}")]
-    Query { what: String, tables: String },
+    #[error("sql: {what}; views: {views}; `eigenscope sql --schema` tells their columns")]
+    Query { what: String, views: String },
     #[error(transparent)]
     Label(#[from] LabelError),
     #[error("the writer of the store has ended")]

@@ -1,5 +1,8 @@
 //! The command line as a user's script meets it: data on stdout, clear errors, distinct exit codes.
 
+#[path = "cli/sql.rs"]
+mod sql;
+
 use assert_cmd::Command;
 use eigenscope::engine::Engine;
 use eigenscope::event::{Evaluation, LayerNorm, RunEvent, Status};
@@ -560,48 +563,6 @@ fn a_resumed_run_tells_its_events() {
     let steps: Vec<u64> = points.filter_map(|e| e["step"].as_u64()).collect();
     assert!(steps.last() == Some(&8) && steps.iter().all(|s| *s >= 3), "{steps:?}");
     assert!(events.iter().any(|e| e["event"] == "evaluated"), "{text}");
-}
-
-#[test]
-fn sql_reads_and_changes_nothing() {
-    let runs = tempfile::tempdir().expect("a folder");
-    let store = Store::open(runs.path()).expect("a store");
-    for (seed, score) in [(0, 0.5), (1, 0.75)] {
-        finished(&store, "lora", seed, score);
-    }
-    drop(store);
-    let best = "SELECT id, best, cause AS why FROM runs ORDER BY best DESC";
-    let found = json(runs.path(), &["runs", "sql", best]);
-    assert_eq!(
-        found,
-        serde_json::json!([{"id": "r0002", "best": 0.75, "why": null}, {"id": "r0001", "best": 0.5, "why": null}])
-    );
-    let printed = |args: &[&str]| {
-        let output =
-            eigenscope(runs.path()).args(["runs", "sql"]).args(args).assert().success().get_output().stdout.clone();
-        String::from_utf8(output).expect("text")
-    };
-    assert_eq!(printed(&[best]), "id     best  why\nr0002  0.75  -\nr0001   0.5  -\n");
-    assert_eq!(printed(&[best, "--csv"]), "id,best,why\nr0002,0.75,\nr0001,0.5,\n");
-    assert_eq!(printed(&["SELECT 'a\nb\u{1b}' AS t, x'00ff' AS b"]), "t           b\na\\nb\\u{1b}  00ff\n");
-    assert_eq!(printed(&["SELECT id FROM runs WHERE best > 9"]), "id\n");
-    let outside = runs.path().join("outside.db");
-    let attach = format!("ATTACH '{}' AS other", outside.display());
-    for (query, word) in [
-        ("DELETE FROM runs", "expected SELECT"),
-        ("UPDATE runs SET best = 1 RETURNING id", "expected SELECT"),
-        ("SELECT 1; DROP TABLE runs", "several statements"),
-        ("SELECT nobody FROM runs", "no such column: nobody"),
-        ("SELEC", "syntax error"),
-        ("", "SQL is empty"),
-        (&attach, "expected SELECT"),
-    ] {
-        let (code, text) = failure(runs.path(), &["runs", "sql", query]);
-        assert!(code == 3 && text.contains(word), "{query}: {code} {text}");
-        assert!(text.contains("runs (seq, id, name"), "the tables are told: {text}");
-    }
-    assert_eq!(json(runs.path(), &["runs", "list"]).as_array().map(Vec::len), Some(2));
-    assert!(!outside.exists());
 }
 
 #[test]

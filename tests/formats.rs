@@ -310,8 +310,7 @@ fn pefts_folder_is_taken_everywhere() {
     ];
     let trained = output(&runs, &[&["train"], &start[..]].concat());
     assert_eq!(trained[0]["status"], "done");
-    let first =
-        output(&runs, &["runs", "sql", "SELECT delta_fro FROM norms WHERE step = 0 ORDER BY layer, target LIMIT 1"]);
+    let first = output(&runs, &["sql", "SELECT delta_fro FROM norms WHERE step = 0 ORDER BY layer, target LIMIT 1"]);
     assert!(float(&first[0]["delta_fro"]) > 0.0, "{first}: it began with the adapter");
 }
 

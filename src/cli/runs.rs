@@ -1,7 +1,7 @@
 //! `runs`: past runs listed, shown, resumed, deleted, exported; what is said of them is in `label.rs`.
 
 use super::{Answer, Globals, Subcommand, code, follow, print_json, size};
-use super::{events, import, label, sql};
+use super::{events, import, label};
 use crate::chart::{self, ChartOptions};
 use crate::export;
 use crate::record::{RunDetail, RunSummary};
@@ -82,7 +82,7 @@ impl Subcommand for Runs {
         let ids: Vec<&str> = chart::ALL.iter().map(|c| c.id()).collect();
         let what = Arg::new("chart").long("chart").value_name("CHART").default_value("loss").value_parser(ids);
         Command::new("runs")
-            .about("List, show, query, resume, import, tag, rename, archive, delete and export past runs")
+            .about("List, show, resume, import, tag, rename, archive, delete and export past runs")
             .subcommand_required(true)
             .subcommand(
                 Command::new("list")
@@ -100,7 +100,6 @@ impl Subcommand for Runs {
                     .arg(events::flag()),
             )
             .subcommand(import::command())
-            .subcommand(sql::command())
             .subcommand(Command::new("delete").about("Remove a run's records and files").arg(run()))
             .subcommand(size::flags(
                 Command::new("export")
@@ -118,10 +117,6 @@ impl Subcommand for Runs {
         if name == "resume" {
             let (runs, events) = (several(matches, &reader)?, matches.get_flag("events"));
             return Ok(Answer::Code(follow::resume(globals, &store, &runs, events)?));
-        }
-        if name == "sql" {
-            sql::carry_out(&reader, matches, globals.json)?;
-            return Ok(Answer::Code(code::OK));
         }
         if name == "import" {
             import::carry_out(&store, matches, globals.json)?;

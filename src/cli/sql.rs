@@ -1,42 +1,120 @@
-//! `runs sql`: a question in SQL to the database of runs, answered as a table, CSV or JSON. Nothing can be changed by it.
+//! `sql`: a question in SQL over the store's views, answered as a table, CSV or JSON; and what the views hold. Nothing can be
+//! changed by it.
 
-use super::print_json;
-use crate::store::{Answer, Reader, Value};
+use super::{Answer, Globals, Subcommand, code, print_json};
+use crate::store::{Store, VIEWS, Value};
 use crate::untrusted::harmless;
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use std::time::Duration;
 
-pub fn command() -> Command {
-    Command::new("sql")
-        .about("Ask the database of runs in SQL; it is only read. A wrong question tells tables and columns")
-        .arg(Arg::new("query").value_name("SELECT").required(true).help("\"SELECT id, best FROM runs ORDER BY best\""))
-        .arg(Arg::new("csv").long("csv").action(ArgAction::SetTrue).conflicts_with("json").help("print CSV"))
+pub struct Sql;
+
+/// Most values that are held for a table or for JSON.
+const MOST: usize = 20_000_000;
+
+/// What a question came to: the names of the columns, then rows of as many values.
+struct Found {
+    columns: Vec<String>,
+    rows: Vec<Vec<Value>>,
 }
 
-/// Answers the question of `matches` on stdout.
-pub fn carry_out(reader: &Reader, matches: &ArgMatches, json: bool) -> anyhow::Result<()> {
-    let query = matches.get_one::<String>("query").map_or("", String::as_str);
-    let answer = reader.query(query)?;
-    if json {
-        let names = || answer.columns.iter().cloned();
-        let object = |row: &Vec<Value>| {
-            let members = names().zip(row.iter().map(|v| serde_json::to_value(v).unwrap_or_default()));
-            members.collect::<serde_json::Map<String, serde_json::Value>>()
-        };
-        return print_json(&answer.rows.iter().map(object).collect::<Vec<_>>());
+impl Subcommand for Sql {
+    fn command(&self) -> Command {
+        let flag = |name: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue);
+        Command::new("sql")
+            .about("Ask the store in SQL, which is only read; without a question: the views and their columns")
+            .arg(Arg::new("query").value_name("SELECT").help("\"SELECT run, best FROM runs ORDER BY best\""))
+            .arg(flag("schema").conflicts_with("query").help("print the views: columns, types, units, what they say"))
+            .arg(flag("csv").conflicts_with_all(["json", "schema"]).help("print CSV, row by row"))
+            .arg(
+                Arg::new("seconds")
+                    .long("seconds")
+                    .value_name("N")
+                    .default_value("60")
+                    .value_parser(value_parser!(u64).range(1..=86_400))
+                    .help("longest time of the search; ctrl-c ends it too"),
+            )
+            .after_help(
+                "Examples:\n  eigenscope sql \"SELECT task, method, count(*), avg(best) FROM runs GROUP BY 1, 2\"\n  \
+                 eigenscope sql --csv \"SELECT step, loss FROM points WHERE run = 'r0001'\" > loss.csv\n\
+                 In the file itself, for other programs, the views are called view_runs, view_points and so on.",
+            )
     }
+
+    fn run(&self, matches: &ArgMatches, globals: &Globals) -> anyhow::Result<Answer> {
+        match matches.get_one::<String>("query").filter(|_| !matches.get_flag("schema")) {
+            Some(query) => answer(query, matches, globals)?,
+            None => schema(globals.json)?,
+        }
+        Ok(Answer::Code(code::OK))
+    }
+}
+
+fn schema(json: bool) -> anyhow::Result<()> {
+    if json {
+        return print_json(&VIEWS);
+    }
+    for (i, view) in VIEWS.iter().enumerate() {
+        if i > 0 {
+            outln!("");
+        }
+        outln!("{}: {}", view.name, view.about);
+        for c in view.columns {
+            outln!("  {:19} {:8} {:7} {}", c.name, c.kind, c.unit, c.about);
+        }
+    }
+    Ok(())
+}
+
+/// Answers a question on stdout.
+fn answer(query: &str, matches: &ArgMatches, globals: &Globals) -> anyhow::Result<()> {
+    let limit = Duration::from_secs(matches.get_one::<u64>("seconds").copied().unwrap_or(60));
+    let store = Store::open(&globals.runs)?;
+    let reader = store.reader()?;
     if matches.get_flag("csv") {
         let mut writer = csv::Writer::from_writer(std::io::stdout());
-        writer.write_record(&answer.columns)?;
-        for row in &answer.rows {
-            writer.write_record(row.iter().map(|v| text(v, "")))?;
+        let mut begun = false;
+        let columns = reader.query::<anyhow::Error>(query, limit, |columns, row| {
+            if !std::mem::replace(&mut begun, true) {
+                writer.write_record(columns).map_err(plain)?;
+            }
+            Ok(writer.write_record(row.iter().map(|v| text(v, ""))).map_err(plain)?)
+        })?;
+        if !begun {
+            writer.write_record(columns).map_err(plain)?;
         }
         return Ok(writer.flush()?);
     }
-    table(&answer)
+    let mut rows = Vec::new();
+    let columns = reader.query::<anyhow::Error>(query, limit, |columns, row| {
+        if (rows.len() + 1) * columns.len() > MOST {
+            let what = format!("more than {} rows; add LIMIT, or --csv prints them as they are found", rows.len());
+            anyhow::bail!(what);
+        }
+        rows.push(row);
+        Ok(())
+    })?;
+    let found = Found { columns, rows };
+    if globals.json {
+        let object = |row: &Vec<Value>| {
+            let values = row.iter().map(|v| serde_json::to_value(v).unwrap_or_default());
+            found.columns.iter().cloned().zip(values).collect::<serde_json::Map<String, serde_json::Value>>()
+        };
+        return print_json(&found.rows.iter().map(object).collect::<Vec<_>>());
+    }
+    table(&found)
+}
+
+/// The error of the pipe itself, so that a reader that goes early is known as one.
+fn plain(error: csv::Error) -> std::io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => std::io::Error::other(format!("{other:?}")),
+    }
 }
 
 /// Columns as wide as they must be, numbers on the right.
-fn table(answer: &Answer) -> anyhow::Result<()> {
+fn table(answer: &Found) -> anyhow::Result<()> {
     let shown: Vec<Vec<String>> =
         answer.rows.iter().map(|row| row.iter().map(|v| harmless(&text(v, "-"))).collect()).collect();
     let width = |i: usize| {

@@ -1,8 +1,22 @@
-//! A person's own question in SQL, on a connection that cannot change anything.
+//! A person's own question in SQL, on a connection of its own that can change nothing, leave the file or go on for ever.
 
-use super::{Reader, StoreError};
+use super::views::VIEWS;
+use super::{DATABASE, Reader, StoreError, schema};
+use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
+use rusqlite::limits::Limit;
 use rusqlite::types::ValueRef;
+use rusqlite::{Connection, ErrorCode};
 use serde::Serialize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// Steps of SQLite's machine between two looks at the clock.
+const STEPS: i32 = 10_000;
+/// Longest text or blob in bytes, of a value on the way too.
+const LARGEST: i32 = 64 << 20;
+/// Pragmas that only tell something.
+const TELLING: [&str; 3] = ["table_info", "table_xinfo", "table_list"];
 
 /// One value of an answer.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -16,43 +30,76 @@ pub enum Value {
     Bytes(String),
 }
 
-/// What a question came to: the names of the columns, then rows of as many values.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Answer {
-    pub columns: Vec<String>,
-    pub rows: Vec<Vec<Value>>,
-}
-
 impl Reader {
-    /// Answers one statement that only reads.
-    pub fn query(&self, sql: &str) -> Result<Answer, StoreError> {
-        let refused = |what: String| StoreError::Query { what, tables: self.tables().unwrap_or_default() };
-        let unreadable = |error: rusqlite::Error| {
-            refused(match error {
-                rusqlite::Error::SqlInputError { msg, .. } => msg,
-                rusqlite::Error::MultipleStatement => "found several statements, expected one".into(),
-                other => other.to_string(),
-            })
+    /// Answers one statement that only reads: gives `each` the names of the columns and a row as it is found, and at the end
+    /// the names. `limit` bounds the time of the search, without the time that `each` takes.
+    pub fn query<E: From<StoreError>>(
+        &self,
+        sql: &str,
+        limit: Duration,
+        mut each: impl FnMut(&[String], Vec<Value>) -> Result<(), E>,
+    ) -> Result<Vec<String>, E> {
+        let refused = |error: rusqlite::Error| {
+            let what = match (error.sqlite_error_code(), &error) {
+                (Some(ErrorCode::AuthorizationForStatementDenied), _) => {
+                    "found a statement that does more than read, expected SELECT".into()
+                }
+                (Some(ErrorCode::OperationInterrupted), _) => {
+                    format!("no answer within {} s; ask for less, or for longer with --seconds", limit.as_secs())
+                }
+                (_, rusqlite::Error::SqlInputError { msg, .. }) => msg.clone(),
+                (_, rusqlite::Error::MultipleStatement) => "found several statements, expected one".into(),
+                _ => error.to_string(),
+            };
+            StoreError::Query { what, views: views() }
         };
-        let mut statement = self.connection.prepare(sql).map_err(unreadable)?;
+        let (connection, elsewhere) = self.guarded(limit)?;
+        let mut statement = connection.prepare(sql).map_err(refused)?;
         if statement.column_count() == 0 || !statement.readonly() {
-            return Err(refused("found a statement that changes something or gives nothing, expected SELECT".into()));
+            let what = "found a statement that gives nothing, expected SELECT".into();
+            return Err(StoreError::Query { what, views: views() }.into());
         }
         let columns: Vec<String> = statement.column_names().map(str::to_string).collect();
-        let count = columns.len();
-        let row = |row: &rusqlite::Row| (0..count).map(|i| Ok(value(row.get_ref(i)?))).collect();
-        let rows = statement.query_map([], row).and_then(Iterator::collect).map_err(unreadable)?;
-        Ok(Answer { columns, rows })
+        let mut rows = statement.query([]).map_err(refused)?;
+        while let Some(row) = rows.next().map_err(refused)? {
+            let values = (0..columns.len()).map(|i| Ok(value(row.get_ref(i)?))).collect::<Result<_, _>>();
+            let start = Instant::now();
+            each(&columns, values.map_err(refused)?)?;
+            elsewhere.fetch_add(start.elapsed().as_micros() as u64, Ordering::Relaxed);
+        }
+        Ok(columns)
     }
 
-    /// Names of the tables and of their columns: `runs (seq, id, ...)`.
-    fn tables(&self) -> Result<String, rusqlite::Error> {
-        let sql = "SELECT m.name || ' (' || group_concat(c.name, ', ') || ')' FROM sqlite_schema m, pragma_table_info(m.name) c
-            WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' GROUP BY m.name ORDER BY m.rowid";
-        let mut statement = self.connection.prepare(sql)?;
-        let names: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-        Ok(names.join(", "))
+    /// A connection on which the views have their short names, and the microseconds that its time limit leaves out.
+    fn guarded(&self, limit: Duration) -> Result<(Connection, Arc<AtomicU64>), StoreError> {
+        let mut connection = schema::open_read_only(&self.dir.join(DATABASE))?;
+        for view in VIEWS {
+            connection.execute_batch(&format!("CREATE TEMP VIEW {0} AS SELECT * FROM main.view_{0}", view.name))?;
+        }
+        connection.pragma_update(None, "query_only", true)?;
+        connection.pragma_update(None, "trusted_schema", false)?;
+        connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, LARGEST)?;
+        connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
+        let (start, elsewhere) = (Instant::now(), Arc::new(AtomicU64::new(0)));
+        let left_out = elsewhere.clone();
+        let late = move || start.elapsed() > limit + Duration::from_micros(left_out.load(Ordering::Relaxed));
+        connection.progress_handler(STEPS, Some(late))?;
+        connection.authorizer(Some(authorised))?;
+        Ok((connection, elsewhere))
     }
+}
+
+fn authorised(asked: AuthContext) -> Authorization {
+    match asked.action {
+        AuthAction::Select | AuthAction::Read { .. } | AuthAction::Recursive => Authorization::Allow,
+        AuthAction::Function { function_name } if function_name != "load_extension" => Authorization::Allow,
+        AuthAction::Pragma { pragma_name, .. } if TELLING.contains(&pragma_name) => Authorization::Allow,
+        _ => Authorization::Deny,
+    }
+}
+
+fn views() -> String {
+    VIEWS.iter().map(|view| view.name).collect::<Vec<_>>().join(", ")
 }
 
 fn value(value: ValueRef) -> Value {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// A read-only view of the store.
 pub struct Reader {
     pub(super) connection: Connection,
-    dir: PathBuf,
+    pub(super) dir: PathBuf,
 }
 
 /// Steps of a run whose time is looked up.

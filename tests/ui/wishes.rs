@@ -161,7 +161,7 @@ const FEATURES: [Row; 17] = [
             Test("tests/cli.rs", "without_a_terminal_there_are_plain_lines"),
         ],
     ),
-    ("SQL", &[Test("tests/cli.rs", "sql_reads_and_changes_nothing")]),
+    ("SQL", &[Test("tests/cli/sql.rs", "sql_reads_and_changes_nothing")]),
     (
         "delete, retention",
         &[
