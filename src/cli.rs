@@ -17,6 +17,7 @@ mod demo;
 mod doctor;
 mod eval;
 mod events;
+mod export;
 mod fetch;
 mod figure1;
 mod follow;
@@ -189,7 +190,11 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
             || cause.is::<crate::adapter::AdapterError>()
             || cause.is::<crate::report::ReportError>()
             || cause.is::<crate::record::LabelError>()
-            || matches!(cause.downcast_ref(), Some(crate::store::StoreError::Query { .. }));
+            || cause.is::<crate::tracker::TrackerError>()
+            || matches!(
+                cause.downcast_ref(),
+                Some(crate::store::StoreError::Query { .. } | crate::store::StoreError::Again { .. })
+            );
         if of_input || cause.downcast_ref::<crate::job::JobError>().is_some_and(|e| e.is_input()) {
             return code::INPUT;
         }

@@ -5,7 +5,7 @@
 //! | layer | modules |
 //! |---|---|
 //! | 0 words | [`event`], [`record`], [`spec`], [`untrusted`], [`config`] |
-//! | 1 mathematics | [`cache`], [`hub`], [`random`], [`metric`], [`stats`], [`task`], [`data`], [`tensors`], [`adapter`], [`model`], [`analysis`], [`train`], [`cpu`], [`cuda`], [`format`](mod@format), [`job`], [`sweep`] |
+//! | 1 mathematics | [`cache`], [`hub`], [`random`], [`metric`], [`stats`], [`task`], [`data`], [`tensors`], [`adapter`], [`model`], [`analysis`], [`train`], [`cpu`], [`cuda`], [`format`](mod@format), [`job`], [`sweep`], [`tracker`] |
 //! | 2 memory | [`store`] |
 //! | 3 motion | [`engine`] |
 //! | 4 meaning | [`view`], [`figure`], [`chart`] |
@@ -35,6 +35,7 @@ pub mod stats;
 pub mod sweep;
 pub mod task;
 pub mod tensors;
+pub mod tracker;
 pub mod train;
 
 pub mod store;

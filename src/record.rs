@@ -1,9 +1,11 @@
 //! What is remembered of runs, as readers hand it out. Pure data: knows neither the database nor the screens.
 
 mod analysis;
+mod history;
 mod label;
 
 pub use analysis::{Ablated, Analysis, AnalysisKind, Curve, Curves, Symmetry};
+pub use history::{History, Imported, NORMS, Scalar};
 pub use label::{Label, LabelError, split_tags};
 
 use crate::event::{DeviceFigures, Evaluation, LayerNorm, Level, RunFacts, RunId, Status};
@@ -71,22 +73,6 @@ impl RunSummary {
         let left = self.facts.total_steps.saturating_sub(self.step) as f64;
         (self.step > 0 && self.status.is_live()).then(|| self.seconds / self.step as f64 * left)
     }
-}
-
-/// A run that was trained elsewhere, as it is to be kept.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Imported {
-    /// Method, rank, alpha, matrices, task and model are the adapter's; the rest says nothing.
-    pub spec: RunSpec,
-    pub facts: RunFacts,
-    /// The norms of W0 are NaN where the model is not here.
-    pub norms: Vec<LayerNorm>,
-    /// Its score on validation rows, where that was asked for.
-    pub evaluation: Option<Evaluation>,
-    pub tags: Vec<String>,
-    pub note: String,
-    /// What its log says.
-    pub log: Vec<String>,
 }
 
 /// A score on test rows whose labels are not public, as GLUE's website told it to a person.

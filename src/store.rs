@@ -54,6 +54,8 @@ pub enum StoreError {
     NoRun { found: String, hint: String },
     #[error("run {id} is {status}: {expected}")]
     State { id: RunId, status: String, expected: String },
+    #[error("{name} was imported before, as {id}; --again keeps it once more")]
+    Again { name: String, id: RunId },
     #[error("sql: {what}; views: {views}; `eigenscope sql --schema` tells their columns")]
     Query { what: String, views: String },
     #[error(transparent)]
@@ -174,11 +176,16 @@ impl StoreHandle {
         self.call(move |c| specs.iter().map(|s| queue::create(c, s)).collect())
     }
 
-    /// Keeps a run that was trained elsewhere and moves its adapter, the file `adapter` in the runs folder, to the run's own
-    /// under the name `to`.
-    pub fn import(&self, run: Imported, adapter: &Path, to: &'static str) -> Result<RunId, StoreError> {
-        let (adapter, dir) = (adapter.to_path_buf(), self.shared.dir.clone());
-        self.call(move |c| import::keep(c, &dir, &run, &adapter, to))
+    /// Keeps a run that was trained elsewhere and moves its adapter, a file in the runs folder, to the run's own under the name
+    /// that is given with it. One that was kept before is refused unless `again`.
+    pub fn import(
+        &self,
+        run: Imported,
+        adapter: Option<(PathBuf, &'static str)>,
+        again: bool,
+    ) -> Result<RunId, StoreError> {
+        let dir = self.shared.dir.clone();
+        self.call(move |c| import::keep(c, &dir, &run, adapter, again))
     }
 
     /// Takes the first queued run of `device`, of `only` where given; it is then this process's until the claim is dropped.

@@ -222,7 +222,7 @@ fn an_imported_adapter_stands_where_runs_stand() {
     let import = ["runs", "import", text(&file), "--task", "mnli", "--alpha", "8"];
     refused(runs, &[&import[..], &["--model", "no-such"]].concat(), &["no-such"]);
     assert_eq!(output(runs, &["runs", "list"]), json!([]));
-    let run = output(runs, &import);
+    let run = output(runs, &import)[0].clone();
     let expected = json!({ "id": "r0001", "name": "loralib", "status": "done", "method": "lora", "task": "mnli",
         "tags": ["imported"], "params": 4 * 2 * 16 * 4, "note": "from loralib.bin (loralib)", "steps": 0, "best": null });
     for (key, value) in expected.as_object().expect("an object") {

@@ -9,7 +9,7 @@ const LAYERS: &[&[&str]] = &[
     &["event", "record", "spec", "untrusted", "config"],
     &[
         "cache", "hub", "random", "metric", "stats", "task", "data", "tensors", "adapter", "model", "analysis",
-        "train", "cpu", "cuda", "format", "job", "sweep",
+        "train", "cpu", "cuda", "format", "job", "sweep", "tracker",
     ],
     &["store"],
     &["engine"],
@@ -38,7 +38,8 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("cpu", &["cuda", "format", "job"]),
     ("cuda", &["cpu", "format", "job"]),
     ("format", &["cpu", "cuda", "job", "sweep"]),
-    ("store", &["config", "train", "cpu", "cuda", "job", "task", "model", "data", "adapter"]),
+    ("store", &["config", "train", "cpu", "cuda", "job", "task", "model", "data", "adapter", "tracker"]),
+    ("tracker", &["tensors", "adapter", "model", "train", "cpu", "cuda", "format", "job"]),
     ("figure", &["view", "chart", "store", "engine"]),
     ("view", &["cache", "hub", "store", "engine", "train", "cpu", "cuda", "job", "model", "data", "chart"]),
     ("chart", &["store", "engine", "train", "cpu", "cuda", "job", "model", "data"]),
@@ -49,7 +50,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
 
 /// Foreign crates with one owner each.
 const OWNERS: &[(&str, &[&str])] = &[
-    ("rusqlite", &["store"]),
+    ("rusqlite", &["store", "tracker"]),
     ("cudarc", &["cuda"]),
     ("candle_core", &["model", "train"]),
     ("candle_nn", &["model", "train"]),
@@ -62,7 +63,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("tokenizers", &["data"]),
     ("zip", &["data"]),
-    ("parquet", &["data"]),
+    ("parquet", &["data", "tracker"]),
     ("hf_hub", &["cache"]),
     ("ureq", &["hub"]),
     ("ring::digest", &["hub"]),

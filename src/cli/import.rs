@@ -1,34 +1,49 @@
-//! `runs import`: an adapter that was trained elsewhere as a run that stands in every table and figure.
+//! `runs import`: what another program trained or recorded as runs that stand in every table and figure: an adapter, or the log
+//! of a tracker.
 
 use super::saved::{self, ADAPTER_HELP};
 use super::{given, print_json, runs::Row};
-use crate::job::Import;
+use crate::event::RunId;
+use crate::job::{Given, Import};
 use crate::record::Label;
-use crate::store::Store;
+use crate::spec::RunSpec;
+use crate::store::{Store, StoreError};
+use crate::tracker::{self, Source};
 use crate::train::checkpoint::BEST_ADAPTER;
+use crate::untrusted::brief;
 use anyhow::Context;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use indicatif::{ProgressBar, ProgressStyle};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// Most names of series that are told.
+const TOLD: usize = 20;
+/// Most characters of a run's name that are.
+const LONGEST: usize = 80;
 
 pub fn command() -> Command {
-    let adapter = Arg::new("adapter").value_name("FILE|FOLDER").required(true).value_parser(value_parser!(PathBuf));
+    let path = Arg::new("path").value_name("FILE|FOLDER").required(true).value_parser(value_parser!(PathBuf));
+    let adapter = ADAPTER_HELP.split_once(", ").map_or(ADAPTER_HELP, |(_, files)| files);
     let command = Command::new("import")
-        .about(
-            "Keep an adapter that was trained elsewhere as a run, with its norms: Figure 1, Layers and Compare show it",
-        )
-        .arg(adapter.help(ADAPTER_HELP.split_once(", ").map_or(ADAPTER_HELP, |(_, files)| files)))
+        .about("Keep what another program trained or recorded as finished runs, with the tag `imported`")
+        .arg(path.help(format!("{adapter}; event files of TensorBoard or a folder of them; a Trackio database")))
         .arg(
             Arg::new("name")
                 .long("name")
                 .value_name("NAME")
-                .help("name of the run [default: that of the file or folder]"),
+                .help("name of the run, where there is one [default: that of the file, folder or run]"),
+        )
+        .arg(
+            Arg::new("again")
+                .long("again")
+                .action(ArgAction::SetTrue)
+                .help("keep a log once more that was imported before"),
         )
         .arg(
             Arg::new("score")
                 .long("score")
                 .action(ArgAction::SetTrue)
-                .help("score it on the validation rows of its task, for Table 1; needs its model"),
+                .help("score an adapter on the validation rows of its task, for Table 1; needs its model"),
         )
         .arg(
             Arg::new("data")
@@ -36,19 +51,40 @@ pub fn command() -> Command {
                 .value_name("DIR")
                 .default_value("")
                 .help("folder with GLUE's files for --score [default: the embedded sample]"),
-        );
+        )
+        .arg(Arg::new("method").long("method").value_name("ID").help("adapter method of a log that does not say it"));
     saved::flags(command).after_help(
-        "Example:\n  eigenscope runs import lora_mnli.bin --task mnli --alpha 8 --model roberta-base\n\
+        "Examples:\n  eigenscope runs import lora_mnli.bin --task mnli --alpha 8 --model roberta-base\n  \
+         eigenscope runs import output/runs                     # Hugging Face's Trainer, TensorBoard\n  \
+         eigenscope runs import ~/.cache/huggingface/trackio/glue.db\n\
          Without a model that is here the norms of W0 are missing, and what is made of them.",
     )
 }
 
 pub fn carry_out(store: &Store, matches: &ArgMatches, json: bool) -> anyhow::Result<()> {
-    let path = matches.get_one::<PathBuf>("adapter").context("no adapter")?;
+    let path = matches.get_one::<PathBuf>("path").context("no path")?;
+    let name = matches.get_one::<String>("name").map(|name| Label::Name(name.clone()).checked()).transpose()?;
+    let name = name.and_then(|label| if let Label::Name(name) = label { Some(name) } else { None });
+    let ids = match tracker::source(path) {
+        Some(source) => logs(store, source, path, name, matches)?,
+        None => vec![adapter(store, path, name, matches)?],
+    };
+    let reader = store.reader()?;
+    let mut runs = Vec::new();
+    for id in ids {
+        let run = reader.summary(&id)?.context("the run was deleted meanwhile")?;
+        eprintln!("kept as {id} ({})", run.name);
+        runs.push(run);
+    }
+    if json {
+        print_json(&runs.iter().map(Row::of).collect::<Vec<_>>())?;
+    }
+    Ok(())
+}
+
+fn adapter(store: &Store, path: &Path, name: Option<String>, matches: &ArgMatches) -> anyhow::Result<RunId> {
     let mut import = Import::open(path, &given(matches))?;
-    if let Some(name) = matches.get_one::<String>("name")
-        && let Label::Name(name) = Label::Name(name.clone()).checked()?
-    {
+    if let Some(name) = name {
         import.run.spec.name = name;
     }
     if let Some(error) = &import.without_model {
@@ -68,14 +104,70 @@ pub fn carry_out(store: &Store, matches: &ArgMatches, json: bool) -> anyhow::Res
     // In the runs folder, so that it can be moved to the run in one step.
     let file = handle.dir().join(format!(".import-{}.safetensors", std::process::id()));
     let kept = import.write(&file).map_err(anyhow::Error::from);
-    let kept = kept.and_then(|()| Ok(handle.import(import.run, &file, BEST_ADAPTER)?));
+    let kept = kept.and_then(|()| Ok(handle.import(import.run, Some((file.clone(), BEST_ADAPTER)), true)?));
     // It is gone where it was moved.
     let _ = std::fs::remove_file(&file);
-    let id = kept?;
-    let run = store.reader()?.summary(&id)?.context("the run was deleted meanwhile")?;
-    eprintln!("kept as {id} ({})", run.name);
-    if json {
-        print_json(&Row::of(&run))?;
+    kept
+}
+
+/// Keeps every run of a log; those that were kept before are told and left out, and are an error where there is no other.
+fn logs(
+    store: &Store,
+    source: &dyn Source,
+    path: &Path,
+    name: Option<String>,
+    matches: &ArgMatches,
+) -> anyhow::Result<Vec<RunId>> {
+    let Given { model, task, alpha } = given(matches);
+    let method = matches.get_one::<String>("method").cloned();
+    let given = |spec: &mut RunSpec| {
+        let texts = [(&model, &mut spec.model), (&task, &mut spec.task), (&method, &mut spec.method)];
+        for (given, field) in texts {
+            if let Some(given) = given {
+                field.clone_from(given);
+            }
+        }
+        spec.alpha = alpha.unwrap_or(spec.alpha);
+    };
+    let (mut runs, remarks) = source.read(path)?;
+    remarks.iter().for_each(|remark| eprintln!("{remark}"));
+    if let (Some(name), [run]) = (name, &mut runs[..]) {
+        run.name = name;
     }
-    Ok(())
+    let (mut kept, mut before) = (Vec::new(), Vec::new());
+    for run in runs {
+        let name = run.name.clone();
+        let taken = match run.take(&given) {
+            Ok(taken) => taken,
+            Err(series) => {
+                eprintln!("{}: no series that is known{}", brief(&name, LONGEST), list(&series));
+                continue;
+            }
+        };
+        if !taken.left_out.is_empty() {
+            eprintln!("{}: series not taken{}", brief(&name, LONGEST), list(&taken.left_out));
+        }
+        match store.handle().import(taken.run, None, matches.get_flag("again")) {
+            Ok(id) => kept.push(id),
+            Err(error @ StoreError::Again { .. }) => before.push(error),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let only = if kept.is_empty() { before.pop() } else { None };
+    before.iter().for_each(|error| eprintln!("{error}"));
+    match only {
+        Some(error) => Err(error.into()),
+        None if kept.is_empty() => Err(source.nothing(path).into()),
+        None => Ok(kept),
+    }
+}
+
+fn list(names: &[String]) -> String {
+    let more = names.len().saturating_sub(TOLD);
+    let told = names.iter().take(TOLD).cloned().collect::<Vec<_>>().join(", ");
+    match (told.is_empty(), more) {
+        (true, _) => String::new(),
+        (false, 0) => format!(": {told}"),
+        (false, more) => format!(": {told} and {more} more"),
+    }
 }

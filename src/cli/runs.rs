@@ -1,18 +1,15 @@
 //! `runs`: past runs listed, shown, resumed, deleted, exported; what is said of them is in `label.rs`.
 
-use super::{Answer, Globals, Subcommand, code, follow, print_json, size};
-use super::{events, import, label};
-use crate::chart::{self, ChartOptions};
-use crate::export;
-use crate::record::{RunDetail, RunSummary};
+use super::{Answer, Globals, Subcommand, code, follow, print_json};
+use super::{events, export, import, label};
+use crate::record::RunSummary;
 use crate::store::{Reader, Store};
 use crate::ui::Filter;
 use crate::view::file_size;
 use anyhow::Context;
-use clap::{Arg, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgMatches, Command};
 use serde::Serialize;
 use serde_json::json;
-use std::path::PathBuf;
 
 pub struct Runs;
 
@@ -67,27 +64,13 @@ impl<'a> Row<'a> {
 impl Subcommand for Runs {
     fn command(&self) -> Command {
         let run = || Arg::new("run").value_name("RUN").required(true).help("a run's id or its name");
-        let out = Arg::new("out")
-            .long("out")
-            .value_name("FILE")
-            .required(true)
-            .value_parser(value_parser!(PathBuf))
-            .help("file to write; its ending chooses png, svg, csv or json");
-        let filter = Arg::new("filter")
-            .long("filter")
-            .value_name("FILTER")
-            .default_value("")
-            .value_parser(|text: &str| Filter::parse(text))
-            .help("as in the terminal: \"task:cola tag:x lr>=1e-3 -status:failed | is:archived\"");
-        let ids: Vec<&str> = chart::ALL.iter().map(|c| c.id()).collect();
-        let what = Arg::new("chart").long("chart").value_name("CHART").default_value("loss").value_parser(ids);
         Command::new("runs")
             .about("List, show, resume, import, tag, rename, archive, delete and export past runs")
             .subcommand_required(true)
             .subcommand(
                 Command::new("list")
                     .about("Runs, newest first; archived ones where the filter asks for them")
-                    .arg(filter),
+                    .arg(filter().default_value("")),
             )
             .subcommands(label::commands())
             .subcommand(Command::new("show").about("One run: settings, scores, files").arg(run()))
@@ -101,13 +84,7 @@ impl Subcommand for Runs {
             )
             .subcommand(import::command())
             .subcommand(Command::new("delete").about("Remove a run's records and files").arg(run()))
-            .subcommand(size::flags(
-                Command::new("export")
-                    .about("Write a chart of one run, or of several overlaid")
-                    .arg(run().num_args(1..))
-                    .arg(what)
-                    .arg(out),
-            ))
+            .subcommand(export::command())
     }
 
     fn run(&self, matches: &ArgMatches, globals: &Globals) -> anyhow::Result<Answer> {
@@ -123,7 +100,7 @@ impl Subcommand for Runs {
             return Ok(Answer::Code(code::OK));
         }
         if name == "export" {
-            write_chart(&reader, &several(matches, &reader)?, matches, globals.json)?;
+            export::carry_out(&reader, matches, globals.json)?;
             return Ok(Answer::Code(code::OK));
         }
         if let Some(label) = label::asked(name, matches)? {
@@ -155,28 +132,18 @@ impl Subcommand for Runs {
     }
 }
 
-/// Writes a chart of one run, or of several overlaid.
-fn write_chart(reader: &Reader, runs: &[RunSummary], matches: &ArgMatches, json: bool) -> anyhow::Result<()> {
-    let chart = matches.get_one::<String>("chart").and_then(|id| chart::find(id)).context("no such chart")?;
-    let path = matches.get_one::<PathBuf>("out").context("no --out")?;
-    export::format_of(path)?;
-    let size = size::of(matches)?;
-    let mut details = Vec::with_capacity(runs.len());
-    for run in runs {
-        details.push(reader.detail(&run.id, None, None, 2_000, 0)?.context("the run was deleted meanwhile")?);
-    }
-    let subjects: Vec<&RunDetail> = details.iter().collect();
-    let figure = chart.figure(&chart::Subject::Runs(&subjects), &ChartOptions::default())?;
-    export::write(&figure, &size, path)?;
-    eprintln!("wrote {}", path.display());
-    if json {
-        print_json(&json!({ "file": path, "caption": figure.caption }))?;
-    }
-    Ok(())
+/// --filter.
+pub fn filter() -> Arg {
+    Arg::new("filter")
+        .long("filter")
+        .value_name("FILTER")
+        .allow_hyphen_values(true)
+        .value_parser(|text: &str| Filter::parse(text))
+        .help("as in the terminal: \"task:cola tag:x lr>=1e-3 -status:failed | is:archived\"")
 }
 
 /// The runs that are named, each once.
-fn several(matches: &ArgMatches, reader: &Reader) -> anyhow::Result<Vec<RunSummary>> {
+pub fn several(matches: &ArgMatches, reader: &Reader) -> anyhow::Result<Vec<RunSummary>> {
     let mut runs: Vec<RunSummary> = Vec::new();
     for text in matches.get_many::<String>("run").into_iter().flatten() {
         let run = reader.find(text)?;

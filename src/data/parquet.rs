@@ -203,7 +203,7 @@ fn guarded<T>(call: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, Parqu
 }
 
 /// The number that the shortest decimal of a 32-bit number names.
-pub(super) fn shortest(x: f32) -> f64 {
+pub fn shortest(x: f32) -> f64 {
     x.to_string().parse().unwrap_or(x.into())
 }
 

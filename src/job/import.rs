@@ -13,8 +13,6 @@ use crate::train::checkpoint;
 use std::path::Path;
 use std::time::Instant;
 
-/// The tag of what was imported.
-const TAG: &str = "imported";
 /// Most characters of a name that is made of a file's.
 const LONGEST_NAME: usize = 40;
 /// What an adapter stands on that says nothing of its model.
@@ -49,9 +47,11 @@ impl Import {
         let run = Imported {
             spec,
             facts,
-            norms: norms.layers,
-            evaluation: None,
-            tags: vec![TAG.into()],
+            points: Vec::new(),
+            evaluations: Vec::new(),
+            norms: vec![(0, norms.layers)],
+            time: None,
+            tags: vec![Imported::TAG.into()],
             note: format!("from {} ({})", path.file_name().unwrap_or_default().to_string_lossy(), norms.format),
             log: vec![format!(
                 "imported from {whole} ({}): it was trained elsewhere, with settings that the file does not say",
@@ -70,14 +70,14 @@ impl Import {
         let rows = self.saved.rows(&model, None, 0)?;
         let scores = self.saved.evaluate(&mut *self.saved.backend(&model)?, &model, &rows, progress)?;
         self.run.facts.eval_rows = rows.len() as u64;
-        self.run.evaluation = Some(Evaluation {
+        self.run.evaluations = vec![Evaluation {
             step: 0,
             epoch: 0.0,
             loss: scores.loss,
             scores: scores.metrics,
             rows: rows.len() as u64,
             seconds: start.elapsed().as_secs_f64(),
-        });
+        }];
         Ok(())
     }
 
@@ -110,7 +110,7 @@ fn facts(saved: &Saved, layers: u32, format: &str) -> Result<RunFacts, JobError>
         }
     }
     let all: u64 = saved.tensors().values().map(|t| t.shape.iter().product::<usize>() as u64).sum();
-    let environment = [("version", env!("CARGO_PKG_VERSION")), ("imported", format)];
+    let environment = [("version", env!("CARGO_PKG_VERSION")), (Imported::TAG, format)];
     Ok(RunFacts {
         adapter_parameters: trained,
         adapter_bytes: 4 * kept,

@@ -2,7 +2,7 @@
 
 use super::{DATABASE, StoreError, analyses, pyramid, schema};
 use crate::event::{DeviceFigures, Evaluation, LayerNorm, Level, Point, RunFacts, RunId, Status};
-use crate::record::{Analysis, Artifact, Bin, LogLine, RunDetail, RunSummary, Series};
+use crate::record::{Analysis, Artifact, Bin, History, LogLine, RunDetail, RunSummary, Series};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::path::{Path, PathBuf};
 
@@ -160,21 +160,28 @@ impl Reader {
 
     /// Every training point of a run.
     pub fn points(&self, id: &RunId) -> Result<Vec<Point>, StoreError> {
-        let Some(run) = number(&self.connection, id)? else { return Ok(Vec::new()) };
-        let mut query = self.connection.prepare_cached(&format!("{POINT} ORDER BY step"))?;
-        let points = query.query_map([run], point)?;
-        Ok(points.collect::<Result<_, _>>()?)
+        let c = self.connection.unchecked_transaction()?;
+        number(&c, id)?.map_or(Ok(Vec::new()), |run| points(&c, run))
     }
 
     /// Layer norms of a run at every recorded step.
     pub fn all_norms(&self, id: &RunId) -> Result<Vec<(u64, Vec<LayerNorm>)>, StoreError> {
         let c = self.connection.unchecked_transaction()?;
-        let Some(run) = number(&c, id)? else { return Ok(Vec::new()) };
-        let steps: Vec<i64> = c
-            .prepare_cached("SELECT DISTINCT step FROM norms WHERE run = ?1 ORDER BY step")?
-            .query_map([run], |r| r.get(0))?
-            .collect::<Result<_, _>>()?;
-        steps.into_iter().map(|s| Ok((s as u64, norms(&c, run, s as u64)?))).collect()
+        number(&c, id)?.map_or(Ok(Vec::new()), |run| norms_by_step(&c, run))
+    }
+
+    /// All that was recorded of a run.
+    pub fn history(&self, id: &RunId) -> Result<Option<History>, StoreError> {
+        let c = self.connection.unchecked_transaction()?;
+        let Some(run) = number(&c, id)? else { return Ok(None) };
+        let Some(summary) = summaries(&c, "WHERE seq = ?1", [run])?.pop() else { return Ok(None) };
+        Ok(Some(History {
+            summary,
+            points: points(&c, run)?,
+            evaluations: evaluations(&c, run)?,
+            norms: norms_by_step(&c, run)?,
+            device: device_by_step(&c, run)?,
+        }))
     }
 
     /// Bytes of the files in a run's folder.
@@ -337,6 +344,40 @@ fn log(c: &Connection, run: i64, lines: usize) -> Result<Vec<LogLine>, StoreErro
     Ok(all)
 }
 
+fn points(c: &Connection, run: i64) -> Result<Vec<Point>, StoreError> {
+    let mut query = c.prepare_cached(&format!("{POINT} ORDER BY step"))?;
+    let points = query.query_map([run], point)?;
+    Ok(points.collect::<Result<_, _>>()?)
+}
+
+fn norms_by_step(c: &Connection, run: i64) -> Result<Vec<(u64, Vec<LayerNorm>)>, StoreError> {
+    let steps: Vec<i64> = c
+        .prepare_cached("SELECT DISTINCT step FROM norms WHERE run = ?1 ORDER BY step")?
+        .query_map([run], |r| r.get(0))?
+        .collect::<Result<_, _>>()?;
+    steps.into_iter().map(|s| Ok((s as u64, norms(c, run, s as u64)?))).collect()
+}
+
+fn figures(row: &Row) -> rusqlite::Result<DeviceFigures> {
+    Ok(DeviceFigures {
+        utilisation: row.get(0)?,
+        memory: row.get::<_, i64>(1)? as u64,
+        memory_total: row.get::<_, i64>(2)? as u64,
+        temperature: row.get(3)?,
+        power: row.get(4)?,
+    })
+}
+
+/// Step, seconds and figures at every record of the device.
+fn device_by_step(c: &Connection, run: i64) -> Result<Vec<(u64, f64, DeviceFigures)>, StoreError> {
+    let mut query = c.prepare_cached(
+        "SELECT utilisation, memory, memory_total, temperature, power, step, seconds FROM device WHERE run = ?1
+         ORDER BY step",
+    )?;
+    let rows = query.query_map([run], |r| Ok((r.get::<_, i64>(5)? as u64, r.get(6)?, figures(r)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// The newest figures of the device, and the most memory of any.
 fn device(c: &Connection, run: i64) -> Result<(Option<DeviceFigures>, Option<u64>), StoreError> {
     let newest = c
@@ -344,15 +385,7 @@ fn device(c: &Connection, run: i64) -> Result<(Option<DeviceFigures>, Option<u64
             "SELECT utilisation, memory, memory_total, temperature, power FROM device WHERE run = ?1
              ORDER BY step DESC LIMIT 1",
         )?
-        .query_row([run], |r| {
-            Ok(DeviceFigures {
-                utilisation: r.get(0)?,
-                memory: r.get::<_, i64>(1)? as u64,
-                memory_total: r.get::<_, i64>(2)? as u64,
-                temperature: r.get(3)?,
-                power: r.get(4)?,
-            })
-        })
+        .query_row([run], figures)
         .optional()?;
     let mut peak = c.prepare_cached("SELECT max(memory) FROM device WHERE run = ?1")?;
     let peak: Option<i64> = peak.query_row([run], |r| r.get(0))?;

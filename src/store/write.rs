@@ -182,12 +182,18 @@ fn rewind(t: &Transaction, run: i64, step: u64) -> Result<(), StoreError> {
     summarise_lambda(t, run)
 }
 
-fn point(t: &Transaction, run: i64, p: &Point) -> Result<(), StoreError> {
+/// Writes a point alone, without its bins and the summary.
+pub(super) fn bare_point(t: &Transaction, run: i64, p: &Point) -> Result<(), StoreError> {
     t.prepare_cached(
         "INSERT OR REPLACE INTO points (run, step, epoch, seconds, loss, lr, grad_norm, samples_per_second)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?
     .execute(params![run, p.step as i64, p.epoch, p.seconds, p.loss, p.lr, p.grad_norm, p.samples_per_second])?;
+    Ok(())
+}
+
+fn point(t: &Transaction, run: i64, p: &Point) -> Result<(), StoreError> {
+    bare_point(t, run, p)?;
     pyramid::add(t, run, p)?;
     t.prepare_cached("UPDATE runs SET step = ?2, epoch = ?3, seconds = ?4, loss = ?5 WHERE seq = ?1")?
         .execute(params![run, p.step as i64, p.epoch, p.seconds, p.loss])?;

@@ -1,0 +1,161 @@
+//! Settings as other programs name them, and the fields of a spec that they are.
+
+use crate::spec::{Field, RunSpec};
+use crate::task;
+use crate::untrusted::brief;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Names in Hugging Face's `TrainingArguments` and PEFT's configuration, and what is often written by hand, with the field that
+/// each is. A field's own name is known too.
+const ALIASES: &[(&str, &str)] = &[
+    ("learning_rate", "lr"),
+    ("per_device_train_batch_size", "batch_size"),
+    ("train_batch_size", "batch_size"),
+    ("num_train_epochs", "epochs"),
+    ("num_epochs", "epochs"),
+    ("adam_epsilon", "adam_eps"),
+    ("max_seq_length", "max_length"),
+    ("max_seq_len", "max_length"),
+    ("task_name", "task"),
+    ("dataset_name", "task"),
+    ("dataset", "task"),
+    ("model_name_or_path", "model"),
+    ("base_model_name_or_path", "model"),
+    ("_name_or_path", "model"),
+    ("model_name", "model"),
+    ("peft_type", "method"),
+    ("r", "rank"),
+    ("lora_r", "rank"),
+    ("lora_alpha", "alpha"),
+    ("target_modules", "targets"),
+];
+/// Fields of a spec that say nothing of a run that was trained elsewhere.
+const OWN: [&str; 2] = ["name", "init_adapter"];
+/// How deep settings within settings are looked into, and how many are kept.
+const DEPTH: usize = 4;
+const MOST: usize = 1_000;
+/// Longest value that is told.
+const LONGEST: usize = 200;
+/// What stands for a text that is not known; a number that is not known is 0.
+pub const UNKNOWN: &str = "unknown";
+
+/// A spec that says nothing.
+pub fn unknown() -> RunSpec {
+    let text = || UNKNOWN.to_string();
+    RunSpec {
+        name: String::new(),
+        task: text(),
+        method: text(),
+        model: text(),
+        data: String::new(),
+        init_adapter: String::new(),
+        rank: 0,
+        alpha: 0.0,
+        targets: Vec::new(),
+        lr: 0.0,
+        batch_size: 0,
+        epochs: 0,
+        max_length: 0,
+        seed: 0,
+        weight_decay: 0.0,
+        adam_eps: 0.0,
+        warmup_ratio: 0.0,
+        max_grad_norm: 0.0,
+        dropout: -1.0,
+        patience: 0,
+        norms_every: 0,
+        train_rows: 0,
+        device: text(),
+        precision: text(),
+        threads: 0,
+    }
+}
+
+/// Writes what `settings` say of a spec into it; gives the rest as texts.
+pub fn apply(settings: &BTreeMap<String, Value>, spec: &mut RunSpec) -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    flatten("", settings.iter(), DEPTH, &mut all);
+    // What stands less deep is the run's own: a model's configuration inside it comes after.
+    all.sort_by_key(|(name, _)| name.matches('.').count());
+    let (mut taken, mut rest) = (Vec::new(), Vec::new());
+    for (name, value) in all {
+        let last = name.rsplit('.').next().unwrap_or(&name);
+        let known = ALIASES.iter().find(|(alias, _)| *alias == last).map_or(last, |(_, field)| field);
+        let field = Field::find(known).filter(|f| !OWN.contains(&f.name) && !taken.contains(&f.name));
+        match field {
+            Some(field) if field.set(spec, &in_our_words(field.name, &value)).is_ok() => taken.push(field.name),
+            _ => rest.push((brief(&name, LONGEST), value)),
+        }
+    }
+    rest
+}
+
+/// Whole numbers may come as 3.0, tasks and methods in another spelling.
+fn in_our_words(field: &str, value: &str) -> String {
+    match field {
+        "task" => {
+            let bare = |text: &str| text.to_lowercase().replace(['-', '_'], "");
+            let of = |t: &&&dyn task::Task| bare(t.id()) == bare(value);
+            task::ALL.iter().find(of).map_or(value.to_lowercase(), |t| t.id().into())
+        }
+        "method" => value.to_lowercase(),
+        _ => value.strip_suffix(".0").unwrap_or(value).into(),
+    }
+}
+
+fn flatten<'a>(
+    before: &str,
+    settings: impl Iterator<Item = (&'a String, &'a Value)>,
+    depth: usize,
+    all: &mut Vec<(String, String)>,
+) {
+    for (name, value) in settings {
+        if all.len() >= MOST {
+            return;
+        }
+        let name = if before.is_empty() { name.clone() } else { format!("{before}.{name}") };
+        let text = match value {
+            Value::Null => continue,
+            Value::Object(inner) if depth > 0 => {
+                flatten(&name, inner.iter(), depth - 1, all);
+                continue;
+            }
+            Value::Array(items) if items.iter().all(Value::is_string) => {
+                items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("+")
+            }
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        if !text.trim().is_empty() {
+            all.push((name, brief(text.trim(), LONGEST)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_fits_a_field_is_taken_and_the_rest_is_told() {
+        let settings = json!({
+            "learning_rate": 2e-4, "per_device_train_batch_size": 16, "num_train_epochs": 3.0, "seed": 3, "task_name": "SST2",
+            "peft_config": { "default": { "r": 4, "lora_alpha": 8, "peft_type": "LORA", "target_modules": ["query", "value"] } },
+            "optim": "adamw", "warmup_ratio": 7, "logging_dir": null, "name": "\u{1b}[31mred\u{202e}", "id2label": { "0": "no" },
+        });
+        let settings: BTreeMap<String, Value> = settings.as_object().expect("an object").clone().into_iter().collect();
+        let mut spec = unknown();
+        let rest = apply(&settings, &mut spec);
+        let of = (spec.lr, spec.batch_size, spec.epochs, spec.seed, spec.task.as_str(), spec.rank, spec.alpha);
+        assert_eq!(of, (2e-4, 16, 3, 3, "sst-2", 4, 8.0));
+        assert_eq!((spec.method.as_str(), spec.targets.join("+")), ("lora", "query+value".to_string()));
+        assert_eq!((spec.model.as_str(), spec.name.as_str()), (UNKNOWN, ""));
+        let rest: Vec<(&str, &str)> = rest.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        assert_eq!(
+            rest,
+            [("name", "\\u{1b}[31mred\\u{202e}"), ("optim", "adamw"), ("warmup_ratio", "7"), ("id2label.0", "no")]
+        );
+    }
+}
