@@ -7,6 +7,8 @@ mod runs;
 
 #[path = "ui/curves.rs"]
 mod curves;
+#[path = "ui/foreign.rs"]
+mod foreign;
 #[path = "ui/forms.rs"]
 mod forms;
 #[path = "ui/hub.rs"]
@@ -391,7 +393,7 @@ fn screens_look_as_recorded() {
 #[test]
 fn every_size_is_survived() {
     for (_, keys) in SCREENS {
-        for view in [view(), View::default()] {
+        for view in [view(), View::default(), foreign::foreign()] {
             let port = fake(view);
             for colours in [Colours::True, Colours::Indexed, Colours::None] {
                 let mut ui = Ui::new(&port, &choices(), colours);

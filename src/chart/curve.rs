@@ -16,9 +16,12 @@ pub(super) struct Curve {
 }
 
 impl Curve {
-    /// None where nothing is recorded.
+    /// None where nothing is recorded: an imported run may lack any series, while a loss that was never a number is one.
     pub fn of(run: &RunDetail, series: Series, options: &ChartOptions) -> Option<Self> {
         let bins = run.series.iter().find(|(s, _)| *s == series).map(|(_, b)| b).filter(|b| !b.is_empty())?;
+        if series != Series::Loss && bins.iter().all(|b| b.count == 0) {
+            return None;
+        }
         let ruler = Ruler::new(run, options.horizontal);
         let all: Vec<(f64, &Bin, f64)> = bins
             .iter()

@@ -42,11 +42,13 @@ impl Chart for Rate {
                 marks.push(Mark::Line { label: name, colour, stroke, points: curve.raw });
                 marks.extend(gaps(if alone { 1 } else { i }, &curve.gaps));
             }
-            if marks.is_empty() {
-                return Err(ChartError::Empty { chart: self.id(), hint: "no step is recorded" });
-            }
+            let name = title.split(',').next().unwrap_or(title);
+            let title = if marks.is_empty() { format!("no {name} recorded") } else { title.into() };
             let y = Axis { label: unit.into(), range: Range::over(heights, spacing) };
-            panels.push(Panel { title: title.into(), x: x.clone(), y, marks, scale: None });
+            panels.push(Panel { title, x: x.clone(), y, marks, scale: None });
+        }
+        if panels.iter().all(|panel| panel.marks.is_empty()) {
+            return Err(ChartError::Empty { chart: self.id(), hint: "none of them is recorded" });
         }
         Ok(Figure {
             title: self.title().into(),

@@ -127,7 +127,8 @@ impl RunScreen {
         let full = (run.progress() * width as f64).round() as usize;
         let bar = format!("{}{}", "━".repeat(full), "─".repeat(width - full));
         let speed = detail.series.iter().find(|(s, _)| *s == crate::record::Series::SamplesPerSecond);
-        let speed = speed.and_then(|(_, bins)| bins.last()).map_or(String::new(), |b| format!("{:.0} rows/s", b.mean));
+        let speed = speed.and_then(|(_, bins)| bins.last()).filter(|b| b.mean.is_finite());
+        let speed = speed.map_or(String::new(), |b| format!("{:.0} rows/s", b.mean));
         let left = run.eta().map_or(String::new(), |s| format!("{} left", duration(s)));
         let mut first = Line::from(vec![
             Span::styled(format!("{} {} ", run.id, harmless(&run.name)), theme.title()),
@@ -141,19 +142,26 @@ impl RunScreen {
         let second = match &run.cause {
             Some(cause) => Line::styled(harmless(cause), theme.error()),
             None => {
+                // Of what was imported little may be known: a 0 is left out there.
+                let known = |known: bool, text: String| if known { text } else { String::new() };
+                let parameters = run.facts.adapter_parameters;
+                let kib = run.facts.adapter_bytes.div_ceil(1024);
                 let parts = [
                     format!("{} on {}", run.spec.method, run.spec.task),
-                    format!(
-                        "{} {} best {} at epoch {}",
-                        run.facts.metric,
-                        number(run.last, 4),
-                        number(run.best, 4),
-                        number(run.best_epoch, 0)
+                    known(
+                        !run.facts.metric.is_empty(),
+                        format!(
+                            "{} {} best {} at epoch {}",
+                            run.facts.metric,
+                            number(run.last, 4),
+                            number(run.best, 4),
+                            number(run.best_epoch, 0)
+                        ),
                     ),
-                    format!("{} params, {} KiB", run.facts.adapter_parameters, run.facts.adapter_bytes.div_ceil(1024)),
+                    known(parameters > 0, format!("{parameters} params, {kib} KiB")),
                     format!("loss {}", number(run.loss, 4)),
-                    format!("lr {:e}", run.spec.lr),
-                    format!("r {} α {}", run.spec.rank, run.spec.effective_alpha()),
+                    known(run.spec.lr > 0.0, format!("lr {:e}", run.spec.lr)),
+                    known(run.spec.rank > 0, format!("r {} α {}", run.spec.rank, run.spec.effective_alpha())),
                     detail.device.map_or(String::new(), |d| format!("{} {}", run.spec.device, d.in_words())),
                 ];
                 Line::styled(joined(&parts, area.width as usize), theme.faint())

@@ -218,9 +218,9 @@ pub(in crate::ui::screen) fn status(run: &RunSummary) -> String {
 }
 
 fn epoch(run: &RunSummary) -> String {
-    // Of what was imported nothing is known.
-    let imported = run.status == Status::Done && run.facts.total_steps == 0;
-    if imported { "–".into() } else { format!("{:.1}/{}", run.epoch, run.spec.epochs) }
+    // Of what was imported they may not be known.
+    let unknown = run.status == Status::Done && run.facts.total_steps == 0 || run.spec.epochs == 0;
+    if unknown { "–".into() } else { format!("{:.1}/{}", run.epoch, run.spec.epochs) }
 }
 
 #[cfg(test)]
