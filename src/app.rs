@@ -6,6 +6,7 @@ mod devices;
 mod fetcher;
 mod forecast;
 mod port;
+mod surveyor;
 mod sweeper;
 
 use crate::cli::{Answer, Globals};

@@ -187,8 +187,12 @@ fn label(run: &RunDetail) -> String {
 fn caption(runs: &[&RunDetail]) -> String {
     let about = |run: &RunDetail| {
         let spec = &run.summary.spec;
-        let data = if spec.data.is_empty() { "embedded sample" } else { &spec.data };
-        format!("{} on {}, model {}, {data}", spec.method, spec.task, spec.model)
+        let data = match spec.data.as_str() {
+            "" if crate::spec::is_task_file(&spec.task) => "its own files",
+            "" => "embedded sample",
+            data => data,
+        };
+        format!("{} on {}, model {}, {data}", spec.method, run.summary.task_label(), spec.model)
     };
     match runs {
         [run] => format!("{}: {}", label(run), about(run)),

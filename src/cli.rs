@@ -13,6 +13,7 @@ mod classify;
 mod completions;
 mod config;
 mod convert;
+mod data;
 mod demo;
 mod doctor;
 mod eval;
@@ -70,6 +71,7 @@ pub static ALL: &[&dyn Subcommand] = &[
     &demo::Demo,
     &train::Train,
     &sweep::Sweep,
+    &data::Data,
     &fetch::Fetch,
     &runs::Runs,
     &sql::Sql,

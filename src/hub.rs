@@ -12,7 +12,7 @@ pub use settings::Settings;
 
 use crate::cache::{self, Cache, Kind, Repo};
 use crate::model::folder;
-use crate::task::{HubLayout, Task};
+use crate::task::{Glue, HubLayout};
 use client::Client;
 use listing::Listing;
 use std::path::PathBuf;
@@ -207,7 +207,7 @@ impl Hub {
 }
 
 /// The tasks of these names, ours or the hub's; of no names, all.
-fn glue_tasks(names: &[String]) -> Result<Vec<&'static dyn Task>, HubError> {
+fn glue_tasks(names: &[String]) -> Result<Vec<&'static dyn Glue>, HubError> {
     let find = |name: &String| {
         let found = crate::task::ALL.iter().copied().find(|t| t.id() == name || t.hub().folder == name);
         found.ok_or_else(|| HubError::Task { found: name.clone(), expected: crate::task::ids().join(", ") })

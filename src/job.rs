@@ -6,9 +6,11 @@ mod convert;
 mod device;
 mod import;
 mod inspect;
+mod look;
 mod memory;
 mod merge;
 mod predict;
+mod rows;
 mod saved;
 mod start;
 mod timing;
@@ -19,21 +21,25 @@ pub use convert::{ConvertError, Converted, convert};
 pub use device::{backend, devices, workers};
 pub use import::Import;
 pub use inspect::{InspectError, Inspection, inspect};
+pub use look::Look;
 pub use memory::predict_memory;
 pub use merge::{MergeError, merge};
 pub use predict::predict;
+use rows::Prepared;
 pub use saved::{Given, Saved};
 pub use start::started;
 pub use timing::{RowsTiming, Timing, time_rows, time_steps};
 
 use crate::adapter;
 use crate::cuda::CudaError;
-use crate::data::{self, Dataset, Example, Source, Split, Tokenizer};
+use crate::data::tokens::Store;
+use crate::data::{self, Example, Source, Split, Tokenizer};
 use crate::event::{Level, RunEvent, RunFacts};
 use crate::model::{Config, ModelSource, head};
+use crate::record::TASK_LABEL;
 use crate::spec::RunSpec;
-use crate::task::{self, Task};
-use crate::train::checkpoint::{self, CheckpointError, Position};
+use crate::task::{self, Origin, Task};
+use crate::train::checkpoint::{self, CheckpointError, Position, RowsIdentity};
 use crate::train::fit::{Fit, Sink, step_counts};
 use crate::train::{Backend, BackendError, Outcome, Parameter, Part, Signal, TrainError};
 use std::path::Path;
@@ -57,6 +63,12 @@ pub enum JobError {
     Tokenizer { model: String, source: Box<crate::data::DataError> },
     #[error("threads: {0}")]
     Threads(String),
+    #[error("{task}: {why}")]
+    Hopeless { task: String, why: String },
+    #[error(
+        "{task} is another task than when the run began: its columns, labels, metrics or files have changed; clone the run to train it anew"
+    )]
+    Changed { task: String },
     #[error(transparent)]
     Inspect(#[from] InspectError),
     #[error(transparent)]
@@ -111,7 +123,7 @@ impl JobError {
         use crate::adapter::AdapterError;
         match self {
             Self::Spec(error) => Some(&error.field),
-            Self::Task(_) => Some("task"),
+            Self::Task(_) | Self::Hopeless { .. } | Self::Changed { .. } => Some("task"),
             Self::Adapter(AdapterError::Rank { .. }) => Some("rank"),
             Self::Adapter(AdapterError::Target { .. }) => Some("targets"),
             Self::Adapter(AdapterError::Unknown { .. } | AdapterError::NotSquare { .. }) => Some("method"),
@@ -223,12 +235,12 @@ fn train(job: &Job, signal: &dyn Fn() -> Signal, sink: &mut dyn Sink) -> Result<
     let runs = job.folder.parent().unwrap_or(job.folder);
     check(spec, runs)?;
     let task = task::find(&spec.task)?;
-    let (from, rows) = (ModelSource::resolve(&spec.model)?, Source::resolve(&spec.data)?);
+    let (from, data) = (ModelSource::resolve(&spec.model)?, Source::resolve(&spec.data)?);
     let model = from.load()?;
     let config = &model.config.clone();
     let tokenizer = tokenizer(spec, config, &model.tokenizer)?;
-    let train = Dataset::new(task, &tokenizer, &training_rows(spec, task)?)?;
-    let validation = Dataset::new(task, &tokenizer, &data::load(task, &rows, Split::Validation)?)?;
+    let rows = rows::prepare(spec, task, &tokenizer, &Store::usual())?;
+    let (train, validation) = (&rows.train, &rows.validation);
     let mut backend = backend(spec, &model, task)?;
     let note = head::note(config, &model.weights);
     // The backend has what it needs of the files: their bytes need not stay in memory.
@@ -237,23 +249,27 @@ fn train(job: &Job, signal: &dyn Fn() -> Signal, sink: &mut dyn Sink) -> Result<
     std::fs::create_dir_all(job.folder)
         .map_err(|source| checkpoint::CheckpointError::Io { path: job.folder.into(), source })?;
     let saved = if job.resume { checkpoint::load(job.folder, backend.parameters())? } else { None };
-    let (position, begun) = match saved {
+    let mut said: Vec<(Level, String)> = rows.warnings.iter().map(|text| (Level::Warn, text.clone())).collect();
+    let (mut position, begun) = match saved {
         Some((state, position)) => {
+            said.extend(changes(&position.rows, &rows.identity, task)?);
             backend.restore(&state)?;
             (position, None)
         }
         None => (Position::default(), start::file(spec, runs)?),
     };
+    position.rows = rows.identity.clone();
     let begun = begun.map(|path| start::load(&path, spec, config, &mut *backend)).transpose()?;
-    let mut facts = facts(spec, task, &*backend, config, train.len(), validation.len());
-    for (key, commit) in [("model_commit", from.commit()), ("data_commit", rows.commit())] {
+    let mut facts = facts(spec, task, &*backend, config, &rows);
+    for (key, commit) in [("model_commit", from.commit()), ("data_commit", data.commit())] {
         facts.environment.extend(commit.map(|commit| (key.to_string(), commit)));
     }
     sink.send(RunEvent::Started(facts))?;
     if job.resume {
         sink.send(RunEvent::Rewound { step: position.step })?;
     }
-    for (level, text) in note.into_iter().map(|text| (Level::Info, text)).chain(begun.into_iter().flatten()) {
+    said.extend(note.map(|text| (Level::Info, text)));
+    for (level, text) in said.into_iter().chain(begun.into_iter().flatten()) {
         sink.send(RunEvent::Log { level, text })?;
     }
     // What a narrow log pane may cut off comes last.
@@ -268,26 +284,30 @@ fn train(job: &Job, signal: &dyn Fn() -> Signal, sink: &mut dyn Sink) -> Result<
         spec.model
     );
     sink.send(RunEvent::Log { level: Level::Info, text })?;
-    let fit = Fit {
-        spec,
-        task,
-        train: &train,
-        validation: &validation,
-        pad_id: config.pad_token_id,
-        folder: job.folder,
-        signal,
-    };
+    let fit = Fit { spec, task, train, validation, pad_id: config.pad_token_id, folder: job.folder, signal };
     Ok(fit.run(&mut *backend, position, sink)?)
 }
 
-fn facts(
-    spec: &RunSpec,
-    task: &dyn Task,
-    backend: &dyn Backend,
-    config: &Config,
-    train_rows: usize,
-    eval_rows: usize,
-) -> RunFacts {
+/// What to say where the rows are not those that a run was trained on so far; an error where its task is another.
+fn changes(before: &RowsIdentity, now: &RowsIdentity, task: &dyn Task) -> Result<Option<(Level, String)>, JobError> {
+    // Checkpoints of older versions do not tell.
+    if before == now || *before == RowsIdentity::default() {
+        return Ok(None);
+    }
+    if before.definition != now.definition {
+        return Err(JobError::Changed { task: task.label().into() });
+    }
+    let which = match (before.train == now.train, before.validation == now.validation) {
+        (false, false) => "training and validation rows are",
+        (false, true) => "training rows are",
+        _ => "validation rows are",
+    };
+    let text = format!("the {which} not the same as when the run was stopped: what it recorded before is of others");
+    Ok(Some((Level::Warn, text)))
+}
+
+fn facts(spec: &RunSpec, task: &dyn Task, backend: &dyn Backend, config: &Config, rows: &Prepared) -> RunFacts {
+    let (train_rows, eval_rows) = (rows.train.len(), rows.validation.len());
     let count = |counts: &dyn Fn(&Parameter) -> bool| -> u64 {
         let counted = backend.parameters().iter().filter(|p| counts(p));
         counted.map(|p| p.shape.iter().product::<usize>() as u64).sum()
@@ -311,7 +331,22 @@ fn facts(
             ("backend", backend.name().into()),
             ("os", format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)),
         ]
+        .into_iter()
+        .chain(of_rows(task, &rows.identity))
         .map(|(k, v)| (k.to_string(), v))
-        .into(),
+        .collect(),
     }
+}
+
+/// What a task of a person's own calls itself, and the hashes of what is trained on, where it is in files.
+fn of_rows(task: &dyn Task, of: &RowsIdentity) -> Vec<(&'static str, String)> {
+    let mut known = Vec::new();
+    if let Origin::Own(_) = task.origin() {
+        known.push((TASK_LABEL, task.label().to_string()));
+        known.push(("task_sha256", of.definition.clone()));
+    }
+    let hash = |text: &String| text.len() == 64;
+    known.extend(Some(&of.train).filter(|t| hash(t)).map(|t| ("train_sha256", t.clone())));
+    known.extend(Some(&of.validation).filter(|t| hash(t)).map(|t| ("validation_sha256", t.clone())));
+    known
 }

@@ -10,6 +10,10 @@ mod spearman;
 pub trait Metric: Sync {
     fn id(&self) -> &'static str;
     fn label(&self) -> &'static str;
+    /// Whether it is one of labels of so many classes; none: of real numbers.
+    fn fits(&self, classes: Option<usize>) -> bool {
+        classes.is_some()
+    }
     /// NaN where the score is not defined. Both slices are of one length.
     fn score(&self, predictions: &[f64], labels: &[f64]) -> f64;
 }

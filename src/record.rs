@@ -3,13 +3,15 @@
 mod analysis;
 mod history;
 mod label;
+mod survey;
 
 pub use analysis::{Ablated, Analysis, AnalysisKind, Curve, Curves, Symmetry};
 pub use history::{History, Imported, NORMS, Scalar};
 pub use label::{Label, LabelError, split_tags};
+pub use survey::{Lengths, RowsOf, Sample, SplitSurvey, Survey, Token};
 
 use crate::event::{DeviceFigures, Evaluation, LayerNorm, Level, RunFacts, RunId, Status};
-use crate::spec::RunSpec;
+use crate::spec::{self, RunSpec};
 use serde::Serialize;
 
 /// One line of the table of runs.
@@ -48,7 +50,16 @@ pub struct RunSummary {
     pub archived: bool,
 }
 
+/// Member of the facts' environment that holds what a task of a person's own calls itself; the store asks for it by name.
+pub const TASK_LABEL: &str = "task";
+
 impl RunSummary {
+    /// Its task as it is printed: GLUE's id, or what the task's own file calls it.
+    pub fn task_label(&self) -> &str {
+        let told = self.facts.environment.get(TASK_LABEL);
+        told.map_or_else(|| spec::task_name(&self.spec.task), String::as_str)
+    }
+
     /// Share of the steps done, 0 to 1.
     pub fn progress(&self) -> f64 {
         match self.facts.total_steps {
@@ -191,6 +202,8 @@ pub struct RunDetail {
 pub struct RunNorms {
     pub id: RunId,
     pub task: String,
+    /// See [`RunSummary::task_label`].
+    pub label: String,
     pub method: String,
     pub seed: u64,
     pub best: Option<f64>,

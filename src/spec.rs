@@ -16,16 +16,37 @@ pub const TARGETS: [&str; 4] = ["query", "key", "value", "output"];
 /// What a GPU can multiply in; trained values and sums are f32 in all of them.
 pub const PRECISIONS: [&str; 3] = ["f32", "tf32", "bf16"];
 
+/// What the names of tasks' files end with.
+const TASK_FILE: &str = ".toml";
+
+/// Whether a spec's task is the path of a file, not one of GLUE's ids.
+pub fn is_task_file(task: &str) -> bool {
+    task.ends_with(TASK_FILE)
+}
+
+/// A task as specs hold it: the path of a file is whole, so that a run goes on from wherever the program is started.
+pub fn whole_task(task: &str) -> String {
+    let whole = std::path::absolute(task).ok().filter(|_| is_task_file(task));
+    whole.map_or_else(|| task.into(), |path| path.to_string_lossy().into_owned())
+}
+
+/// A spec's task in a word: GLUE's id, or the name of its file without folder and ending.
+pub fn task_name(task: &str) -> &str {
+    let Some(path) = task.strip_suffix(TASK_FILE) else { return task };
+    path.rsplit(['/', std::path::MAIN_SEPARATOR]).next().unwrap_or(path)
+}
+
 /// One training run. Field names are those of the TOML file and, with `-` for `_`, of the flags.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RunSpec {
     pub name: String,
+    /// Id of a task of GLUE, or the path of a task's file.
     pub task: String,
     pub method: String,
     /// `mini-roberta` (embedded) or a Hugging Face folder.
     pub model: String,
-    /// Folder with GLUE's files; empty means the embedded sample.
+    /// Folder with GLUE's files; empty means the embedded sample, or the files that the task's own file names.
     pub data: String,
     /// Adapter to start from: a file, a run's id, or `best:TASK`, the best run of that task; empty means a start anew.
     pub init_adapter: String,
@@ -119,7 +140,10 @@ impl RunSpec {
 
     /// The given name, or task, method and seed joined.
     pub fn display_name(&self) -> String {
-        if self.name.is_empty() { format!("{}-{}-s{}", self.task, self.method, self.seed) } else { self.name.clone() }
+        match self.name.as_str() {
+            "" => format!("{}-{}-s{}", task_name(&self.task), self.method, self.seed),
+            name => name.into(),
+        }
     }
 
     /// Checks every field's range. Ids of tasks, methods and models are checked where they are resolved.

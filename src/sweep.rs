@@ -9,7 +9,7 @@ pub use result::Outcome;
 
 use crate::event::{RunId, Status};
 use crate::record::RunSummary;
-use crate::spec::RunSpec;
+use crate::spec::{self, RunSpec};
 use std::collections::HashMap;
 
 /// How a spec says that it starts from the best run of a task.
@@ -171,7 +171,8 @@ impl<'a> Known<'a> {
     /// grid, elsewhere the best of all finished runs; a group never starts from its own.
     fn resolve(&self, spec: &RunSpec, groups: &[Group], own: Option<usize>) -> Result<RunSpec, String> {
         let Some(task) = spec.init_adapter.strip_prefix(BEST) else { return Ok(spec.clone()) };
-        let source = RunSpec { task: task.into(), ..spec.clone() };
+        let task = &spec::whole_task(task);
+        let source = RunSpec { task: task.clone(), ..spec.clone() };
         let found = match groups.iter().position(|g| g.holds(&source)) {
             Some(at) if Some(at) == own => return Err(format!("{task} starts from its own best run")),
             Some(at) => match (groups[at].best(), groups[at].grid_is_settled(false)) {

@@ -30,6 +30,7 @@ pub use theme::{Colours, Scheme};
 
 use crate::config::{Problem, State};
 use crate::event::{RunId, Status};
+use crate::record::RowsOf;
 use crate::view::{About, Interest, Message, Port, Request, View};
 use action::Action;
 use crossterm::event::{Event, KeyEvent, KeyEventKind, MouseEvent, MouseEventKind};
@@ -406,6 +407,9 @@ impl<'a> Ui<'a> {
                 if matches!(digit, '2' | '7') && !there {
                     self.show(self.selected.clone());
                 }
+                if digit == '9' && self.kind() != Kind::Data {
+                    self.look_at_rows();
+                }
                 let index = self.screens.iter().position(|s| s.digit() == digit);
                 self.current = index.unwrap_or(self.current);
             }
@@ -438,6 +442,18 @@ impl<'a> Ui<'a> {
         }
     }
 
+    /// The rows of the run that is selected in the table, elsewhere of the open one.
+    fn look_at_rows(&mut self) {
+        let run = match (self.kind(), &self.open) {
+            (Kind::Runs, _) | (_, None) => self.selected.as_ref(),
+            (_, open) => open.as_ref(),
+        };
+        if let Some(run) = run.and_then(|id| self.view.run(id)) {
+            let of = RowsOf::spec(&run.spec);
+            self.screens.iter_mut().for_each(|s| s.look_at(&of, Kind::Runs));
+        }
+    }
+
     fn take(&mut self, effect: Effect) {
         match effect {
             Effect::None => {}
@@ -462,6 +478,11 @@ impl<'a> Ui<'a> {
                     self.screens.iter_mut().for_each(|s| s.set(name, value));
                 }
                 self.go(Kind::Launch);
+            }
+            Effect::LookAt(of) => {
+                let from = self.kind();
+                self.screens.iter_mut().for_each(|s| s.look_at(&of, from));
+                self.go(Kind::Data);
             }
             Effect::Remember(runs) => {
                 self.state.runs = runs;

@@ -7,7 +7,7 @@ pub use hub::{Arriving, FetchState, HubFetch, HubItem, HubView};
 
 use crate::config::State;
 use crate::event::{Control, DeviceFigures, RunId};
-use crate::record::{AnalysisKind, Label, RunDetail, RunNorms, RunSummary, TestScore};
+use crate::record::{AnalysisKind, Label, RowsOf, RunDetail, RunNorms, RunSummary, Sample, Survey, TestScore};
 use crate::spec::RunSpec;
 use crate::sweep::Sweep;
 use std::collections::HashMap;
@@ -37,6 +37,40 @@ pub struct Interest {
     pub hub: bool,
     /// Runs whose files' bytes are wanted.
     pub disk_of: Vec<RunId>,
+    /// Rows that are looked at.
+    pub rows: Option<RowsLook>,
+}
+
+/// What is wanted of the rows of a task.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RowsLook {
+    pub of: RowsOf,
+    /// Place of the split.
+    pub split: usize,
+    /// Bring rows that hold this text, in any letters, alone; empty: all.
+    pub query: String,
+    /// The row that is in the middle of what is brought, counted among those.
+    pub near: usize,
+}
+
+/// The rows of a task, as far as they are known.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RowsView {
+    pub of: RowsOf,
+    /// Why there is nothing to show: what is under way, or what went wrong.
+    pub waits: Option<String>,
+    pub failed: Option<String>,
+    pub survey: Arc<Survey>,
+    /// Why there are no tokens.
+    pub no_tokens: Option<String>,
+    /// The split and the query that what follows belongs to.
+    pub split: usize,
+    pub query: String,
+    /// Rows of that split that hold the query.
+    pub found: usize,
+    /// Some of those, and place of the first of them.
+    pub first: usize,
+    pub samples: Vec<Sample>,
 }
 
 /// What changed since the last one.
@@ -59,6 +93,8 @@ pub struct Delta {
     pub devices: Option<Arc<Vec<Device>>>,
     pub disk: Option<DiskUse>,
     pub hub: Option<Arc<HubView>>,
+    /// `Some(None)` when none are looked at.
+    pub rows: Option<Option<Arc<RowsView>>>,
 }
 
 /// A device that runs can train on and what it is doing.
@@ -138,6 +174,8 @@ pub struct View {
     pub disk: DiskUse,
     /// Brought while it is looked at.
     pub hub: Arc<HubView>,
+    /// Brought while they are looked at.
+    pub rows: Option<Arc<RowsView>>,
 }
 
 impl View {
@@ -185,6 +223,9 @@ impl View {
         }
         if let Some(hub) = delta.hub {
             self.hub = hub;
+        }
+        if let Some(rows) = delta.rows {
+            self.rows = rows;
         }
     }
 
@@ -329,8 +370,9 @@ mod tests {
             spectrum: Vec::new(),
         };
         let norms = lambdas.iter().map(norm).collect();
-        let (task, method) = ("rte".into(), "lora".into());
-        Arc::new(RunNorms { id: RunId(id.into()), task, method, seed: 0, best: None, step: 1, norms, at_best: None })
+        let [task, label, method] = ["rte", "rte", "lora"].map(String::from);
+        let id = RunId(id.into());
+        Arc::new(RunNorms { id, task, label, method, seed: 0, best: None, step: 1, norms, at_best: None })
     }
 
     #[test]

@@ -203,6 +203,7 @@ fn run(id: &str, task: &str, method: &str, best: f64, lambda: f64, layers: u32) 
     RunNorms {
         id: RunId(id.into()),
         task: task.into(),
+        label: task.into(),
         method: method.into(),
         seed: 0,
         best: Some(best),

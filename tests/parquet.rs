@@ -6,7 +6,7 @@ use eigenscope::data::{self, DataError, Example, Source, Split};
 use eigenscope::event::RunEvent;
 use eigenscope::job::{Job, execute};
 use eigenscope::spec::RunSpec;
-use eigenscope::task::{self, LabelKind, Task};
+use eigenscope::task::{self, Glue, LabelKind};
 use eigenscope::train::fit::Sink;
 use eigenscope::train::{Signal, TrainError};
 use parquet::basic::Compression;
@@ -84,7 +84,7 @@ fn write(path: &Path, groups: &[Vec<Column>]) {
 }
 
 /// The rows as the hub has them, in two row groups.
-fn write_as_hub(task: &dyn Task, path: &Path, examples: &[Example]) {
+fn write_as_hub(task: &dyn Glue, path: &Path, examples: &[Example]) {
     let layout = task.hub();
     let class = |label: f64| {
         let LabelKind::Classes(ours) = task.labels() else { unreachable!("a regression task") };
@@ -162,7 +162,7 @@ impl Sink for Losses {
 fn the_first_epoch_is_the_same_bit_for_bit() {
     let folder = tempfile::tempdir().expect("a folder");
     for id in ["sst-2", "sts-b"] {
-        let task = task::find(id).expect("a task");
+        let task = task::glue(id).expect("a task");
         let tsv = folder.path().join(task.folder());
         std::fs::create_dir_all(&tsv).expect("a folder");
         let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/glue-sample").join(task.folder());

@@ -66,7 +66,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("parquet", &["data", "tracker"]),
     ("hf_hub", &["cache"]),
     ("ureq", &["hub"]),
-    ("ring::digest", &["hub"]),
+    ("ring::digest", &["hub", "data"]),
     ("anyhow", &["main", "app", "cli"]),
 ];
 

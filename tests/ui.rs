@@ -7,6 +7,8 @@ mod runs;
 
 #[path = "ui/curves.rs"]
 mod curves;
+#[path = "ui/data.rs"]
+mod data;
 #[path = "ui/foreign.rs"]
 mod foreign;
 #[path = "ui/forms.rs"]
@@ -225,6 +227,7 @@ fn view() -> View {
             Arc::new(RunNorms {
                 id: RunId("r0001".into()),
                 task: task.into(),
+                label: task.into(),
                 method: method.into(),
                 seed: 0,
                 best: Some(0.7),
@@ -246,6 +249,7 @@ fn view() -> View {
         devices: Arc::new(devices()),
         disk: DiskUse::default(),
         hub: Arc::new(hub::hub()),
+        rows: Some(Arc::new(data::rows_view())),
     }
 }
 
@@ -357,6 +361,10 @@ const SCREENS: &[(&str, &[&str])] = &[
     ("hub", &["8", "j"]),
     ("deletion", &["7", "tab"]),
     ("symmetry", &["7", "backtab", "j"]),
+    ("rows", &["G", "9"]),
+    ("rows_labels", &["G", "9", "tab"]),
+    ("rows_lengths", &["G", "9", "tab", "tab"]),
+    ("rows_examples", &["G", "9", "backtab", "j"]),
     ("queue", &["0"]),
     ("palette", &[":", "s", "t", "o", "p"]),
     ("help", &["?"]),

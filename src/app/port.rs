@@ -5,6 +5,7 @@ use super::desk::Desk;
 use super::devices::{self, Sampler};
 use super::fetcher::{self, Fetcher};
 use super::forecast::{Forecast, Told};
+use super::surveyor::{self, Surveyor};
 use super::sweeper::Sweeper;
 use crate::config::State;
 use crate::cuda;
@@ -50,6 +51,7 @@ pub struct AppPort {
     shared: Arc<Shared>,
     forecast: Forecast,
     fetcher: Fetcher,
+    surveyor: Surveyor,
     wake: Option<Sender<()>>,
     requests: Option<Sender<Request>>,
     remembered: State,
@@ -75,6 +77,7 @@ impl AppPort {
         let forecast = Forecast::start(cards.clone()).context("cannot start the forecast thread")?;
         let saying = shared.clone();
         let fetcher = Fetcher::start(move |message| lock(&saying.messages).push(message))?;
+        let surveyor = Surveyor::start().context("cannot start the surveyor thread")?;
         let mut follower = Follower {
             reader: store.reader()?,
             view: View::default(),
@@ -82,6 +85,7 @@ impl AppPort {
             norms_seen: 0,
             forecast: forecast.told(),
             hub: fetcher.told(),
+            surveyor: surveyor.told(),
             devices: Arc::default(),
             sampler: Sampler::new(cards),
         };
@@ -115,7 +119,16 @@ impl AppPort {
             })
             .context("cannot start the desk thread")?;
         let threads = vec![reader, desk, sweeper];
-        Ok(Self { shared, forecast, fetcher, wake: Some(wake), requests: Some(requests), remembered, threads })
+        Ok(Self {
+            shared,
+            forecast,
+            fetcher,
+            surveyor,
+            wake: Some(wake),
+            requests: Some(requests),
+            remembered,
+            threads,
+        })
     }
 }
 
@@ -132,6 +145,9 @@ impl Port for AppPort {
             }
             if interest.hub && !wanted.hub {
                 self.fetcher.look();
+            }
+            if wanted.rows != interest.rows {
+                self.surveyor.ask(interest.rows.clone());
             }
             *wanted = interest;
             if let Some(wake) = &self.wake {
@@ -181,6 +197,7 @@ struct Follower {
     norms_seen: i64,
     forecast: Told,
     hub: fetcher::Told,
+    surveyor: surveyor::Told,
     sampler: Sampler,
     /// The newest of the sampler.
     devices: Arc<Vec<Device>>,
@@ -229,7 +246,9 @@ impl Follower {
         let fresh = interest.devices && !Arc::ptr_eq(&self.devices, &self.view.devices);
         let devices = fresh.then(|| self.devices.clone());
         let hub = interest.hub.then(|| self.hub.newest()).filter(|hub| !Arc::ptr_eq(hub, &self.view.hub));
-        let still = memory.is_none() && devices.is_none() && hub.is_none();
+        let rows = interest.rows.as_ref().and_then(|_| self.surveyor.newest());
+        let rows = (rows.as_ref().map(Arc::as_ptr) != self.view.rows.as_ref().map(Arc::as_ptr)).then_some(rows);
+        let still = memory.is_none() && devices.is_none() && hub.is_none() && rows.is_none();
         if watermark == self.view.watermark && !looked_elsewhere && still {
             return Ok(());
         }
@@ -268,6 +287,7 @@ impl Follower {
             devices,
             disk,
             hub,
+            rows,
         });
         self.seen = interest;
         *lock(&shared.view) = Arc::new(self.view.clone());

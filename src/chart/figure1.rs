@@ -38,14 +38,15 @@ impl Chart for Figure1 {
             return Err(ChartError::Empty { chart: self.id(), hint: "no run adapts this matrix" });
         }
         let chosen = Chosen::of(&used, options.pick);
+        let tasks = tasks(&used);
         let methods = METHODS.map(|(id, _)| id);
         let mut panels = Vec::new();
         for (method, label) in METHODS {
             for (title, value) in columns(options) {
-                let cells = cells(&chosen, method, layers, options, &value);
+                let cells = cells(&chosen, &tasks, method, layers, options, &value);
                 panels.push(Panel {
                     title: format!("{label}: {title}"),
-                    x: names_axis("task", task::ALL.iter().map(|t| t.label())),
+                    x: names_axis("task", tasks.iter().map(|(_, label)| *label)),
                     y: names_axis("layer", (1..=layers).map(|l| l.to_string())),
                     marks: vec![Mark::Heatmap { cells }],
                     scale: None,
@@ -63,7 +64,12 @@ impl Chart for Figure1 {
             columns: 3,
             panels,
             scale: Some(scale),
-            caption: caption(options, norm_label(options.norm), &chosen.shown(&methods), runs.len() - deep.len()),
+            caption: caption(
+                options,
+                norm_label(options.norm),
+                &chosen.shown(&tasks, &methods),
+                runs.len() - deep.len(),
+            ),
         })
     }
 }
@@ -100,15 +106,21 @@ fn columns(options: &ChartOptions) -> [Column; 3] {
     ]
 }
 
+/// Ids and labels of GLUE's tasks and of the others that there are runs of.
+pub(super) fn tasks<'a>(runs: &[&'a RunNorms]) -> Vec<(&'a str, &'a str)> {
+    task::with_own(runs.iter().map(|r| (r.task.as_str(), r.label.as_str())))
+}
+
 /// Cells by layer, then task; absent where no run covers them.
 pub(super) fn cells(
     chosen: &Chosen,
+    tasks: &[(&str, &str)],
     method: &str,
     layers: usize,
     options: &ChartOptions,
     value: &dyn Fn(&LayerNorm) -> f64,
 ) -> Vec<Vec<Option<f64>>> {
-    let chosen: Vec<&[&RunNorms]> = task::ALL.iter().map(|t| chosen.of_pair(t.id(), method)).collect();
+    let chosen: Vec<&[&RunNorms]> = tasks.iter().map(|(id, _)| chosen.of_pair(id, method)).collect();
     let cell = |layer: usize, runs: &[&RunNorms]| {
         let wanted = |n: &&LayerNorm| {
             n.layer as usize == layer && options.target.as_ref().is_none_or(|target| *target == n.target)
@@ -166,9 +178,8 @@ impl<'a> Chosen<'a> {
     }
 
     /// All runs of `methods` that have a part in some cell.
-    pub fn shown(&self, methods: &[&str]) -> Vec<&'a RunNorms> {
-        let of =
-            |method: &str| task::ALL.iter().flat_map(|t| self.of_pair(t.id(), method).to_vec()).collect::<Vec<_>>();
+    pub fn shown(&self, tasks: &[(&str, &str)], methods: &[&str]) -> Vec<&'a RunNorms> {
+        let of = |method: &str| tasks.iter().flat_map(|(id, _)| self.of_pair(id, method).to_vec()).collect::<Vec<_>>();
         methods.iter().flat_map(|method| of(method)).collect()
     }
 }

@@ -1,11 +1,10 @@
 //! Lambda, what training leaves of the pre-trained weights: tasks across, layers down, a panel for each method that has it.
 
-use super::figure1::{Chosen, caption, cells, layer_count, usual_layers};
+use super::figure1::{Chosen, caption, cells, layer_count, tasks, usual_layers};
 use super::{Chart, ChartError, ChartOptions, Subject, names_axis};
 use crate::adapter;
 use crate::figure::{Figure, Map, Mark, Panel, Scale};
 use crate::record::RunNorms;
-use crate::task;
 
 pub struct Lambda;
 
@@ -39,13 +38,14 @@ impl Chart for Lambda {
         };
         let deep: Vec<&RunNorms> = runs.iter().filter(|r| layer_count(r) == layers).copied().collect();
         let chosen = Chosen::of(&deep, options.pick);
+        let tasks = tasks(&deep);
         let symbol = if options.unsigned { "|λ|" } else { "λ" };
         let value = |n: &crate::event::LayerNorm| if options.unsigned { n.lambda.abs() } else { n.lambda };
         let panel = |(id, label): &(&str, &str)| Panel {
             title: format!("{label}: {symbol}"),
-            x: names_axis("task", task::ALL.iter().map(|t| t.label())),
+            x: names_axis("task", tasks.iter().map(|(_, label)| *label)),
             y: names_axis("layer", (1..=layers).map(|l| l.to_string())),
-            marks: vec![Mark::Heatmap { cells: cells(&chosen, id, layers, options, &value) }],
+            marks: vec![Mark::Heatmap { cells: cells(&chosen, &tasks, id, layers, options, &value) }],
             scale: None,
         };
         let panels: Vec<Panel> = methods.iter().map(panel).collect();
@@ -62,7 +62,7 @@ impl Chart for Lambda {
             columns,
             panels,
             scale: Some(scale),
-            caption: caption(options, symbol, &chosen.shown(&ids), runs.len() - deep.len()),
+            caption: caption(options, symbol, &chosen.shown(&tasks, &ids), runs.len() - deep.len()),
         })
     }
 }

@@ -11,7 +11,7 @@ pub use text::{FORMATS, Format};
 
 use crate::event::Status;
 use crate::record::{RunSummary, TestScore};
-use crate::spec::RunSpec;
+use crate::spec::{self, RunSpec};
 use crate::{adapter, metric, stats, task};
 use serde::Serialize;
 use std::collections::HashMap;
@@ -68,8 +68,9 @@ pub struct Cell {
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Row {
-    pub task: &'static str,
-    pub label: &'static str,
+    /// As in a spec.
+    pub task: String,
+    pub label: String,
     /// The task's main metric.
     pub metric: &'static str,
     /// In the order of [`adapter::ALL`].
@@ -88,6 +89,11 @@ pub struct Table1 {
 impl Source {
     fn of(spec: &RunSpec) -> Self {
         Self { model: spec.model.clone(), data: spec.data.clone() }
+    }
+
+    /// A run with this spec belongs to it; a task that names its own files does whatever the folder of GLUE's.
+    fn holds(&self, spec: &RunSpec) -> bool {
+        self.model == spec.model && (self.data == spec.data || spec::is_task_file(&spec.task))
     }
 
     /// Scores of it are GLUE scores: neither the embedded model nor the embedded rows.
@@ -139,8 +145,11 @@ impl Table1 {
         let sources = sources(&finished, tests);
         let source = source.filter(|s| sources.contains(s)).or(sources.first()).cloned();
         let mut cells: HashMap<(&str, &str), Vec<&RunSummary>> = HashMap::new();
-        for run in finished {
-            if source.as_ref().is_some_and(|s| s.model == run.spec.model && s.data == run.spec.data) {
+        let here = |run: &&RunSummary| source.as_ref().is_some_and(|s| s.holds(&run.spec));
+        let tasks =
+            task::with_own(finished.iter().copied().filter(here).map(|r| (r.spec.task.as_str(), r.task_label())));
+        for run in &finished {
+            if here(run) {
                 cells.entry((&run.spec.task, &run.spec.method)).or_default().push(run);
             }
         }
@@ -148,8 +157,12 @@ impl Table1 {
             let here = |t: &&TestScore| source.as_ref().is_some_and(|s| s.model == t.model && s.data == t.data);
             tests.iter().filter(here).find(|t| t.task == task && t.method == method).map(Test::of)
         };
-        let row = |t: &&'static dyn task::Task| {
-            let ours = |method: &str| cells.get(&(t.id(), method)).and_then(|runs| seeds_of(runs));
+        let metric = |id: &str| match task::glue(id) {
+            Some(task) => task.metric_ids().first().copied().unwrap_or_default(),
+            None => finished.iter().find(|r| r.spec.task == id).map_or("", |r| &r.facts.metric),
+        };
+        let row = |(id, label): &(&str, &str)| {
+            let ours = |method: &str| cells.get(&(*id, method)).and_then(|runs| seeds_of(runs));
             let reference = ours(REFERENCE);
             let cell = |method: &'static str| {
                 let ours = ours(method);
@@ -158,20 +171,20 @@ impl Table1 {
                     method,
                     against: pair.map(|(a, b)| Against::of(a, b)),
                     ours,
-                    test: test(t.id(), method),
-                    paper: published::validation(t.id(), method),
-                    paper_test: published::test(t.id(), method),
-                    paper_short: published::short(t.id(), method),
+                    test: test(id, method),
+                    paper: published::validation(id, method),
+                    paper_test: published::test(id, method),
+                    paper_short: published::short(id, method),
                 }
             };
             Row {
-                task: t.id(),
-                label: t.label(),
-                metric: t.metric_ids().first().and_then(|id| metric::find(id)).map_or("", |m| m.label()),
+                task: (*id).into(),
+                label: (*label).into(),
+                metric: metric::find(metric(id)).map_or("", |m| m.label()),
                 cells: adapter::ALL.iter().map(|m| cell(m.id())).collect(),
             }
         };
-        let rows = task::ALL.iter().map(row).collect();
+        let rows = tasks.iter().map(row).collect();
         Self { source, sources, rows }
     }
 
@@ -196,8 +209,11 @@ impl Table1 {
     }
 
     fn source_text(&self) -> String {
+        let mut ran = self.rows.iter().filter(|r| r.cells.iter().any(|c| c.ours.is_some())).peekable();
+        let own = ran.peek().is_some() && ran.all(|r| spec::is_task_file(&r.task));
         match &self.source {
             None => "no finished runs yet".into(),
+            Some(s) if own => format!("{}, tasks of one's own", s.model),
             Some(s) if s.is_glue() => s.text(),
             Some(s) => format!("{}: these are not GLUE scores", s.text()),
         }
@@ -220,9 +236,10 @@ impl Table1 {
 
 fn sources(runs: &[&RunSummary], tests: &[TestScore]) -> Vec<Source> {
     let mut counts: Vec<(Source, usize)> = Vec::new();
-    for run in runs {
-        let is = |s: &Source| s.model == run.spec.model && s.data == run.spec.data;
-        match counts.iter_mut().find(|(s, _)| is(s)) {
+    // Tasks of one's own come last: they have a place beside GLUE's of the same model.
+    let (own, glue): (Vec<&RunSummary>, Vec<&RunSummary>) = runs.iter().partition(|r| spec::is_task_file(&r.spec.task));
+    for run in glue.into_iter().chain(own) {
+        match counts.iter_mut().find(|(s, _)| s.holds(&run.spec)) {
             Some((_, n)) => *n += 1,
             None => counts.push((Source::of(&run.spec), 1)),
         }

@@ -3,6 +3,7 @@
 use super::saved::{self, ADAPTER, ADAPTER_HELP};
 use super::{Answer, Globals, Subcommand, code, given, saved_of};
 use crate::job::Classifier;
+use crate::untrusted::harmless;
 use anyhow::Context;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::json;
@@ -61,7 +62,7 @@ impl Subcommand for Classify {
                 let best = found.probabilities.iter().map(|(_, p)| *p).fold(0.0, f64::max);
                 let share =
                     if found.probabilities.is_empty() { String::new() } else { format!(" {:.1}%", 100.0 * best) };
-                outln!("{name}\t{}{share}\tswitch {switch:.2} ms, forward {forward:.2} ms", found.label);
+                outln!("{name}\t{}{share}\tswitch {switch:.2} ms, forward {forward:.2} ms", harmless(&found.label));
             }
         }
         Ok(Answer::Code(code::OK))

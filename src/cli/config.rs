@@ -1,7 +1,8 @@
-//! `config`: where the settings file is, what holds now, and whether the file is sound.
+//! `config`: where the settings file is, what holds now, and whether the file is sound; an example of a task's file.
 
 use super::{Answer, Globals, Subcommand, code, print_json};
 use crate::config::{SettingsFile, settings_path};
+use crate::task::EXAMPLE;
 use crate::ui::Settings;
 use clap::{ArgMatches, Command};
 use serde_json::json;
@@ -12,10 +13,21 @@ impl Subcommand for Config {
     fn command(&self) -> Command {
         Command::new("config")
             .about("The settings of the terminal program as a file that can be changed: theme, plain characters, keys")
+            .subcommand(
+                Command::new("task-example").about("A commented file of a task of your own, for --task FILE.toml"),
+            )
             .subcommand(Command::new("check").about("Whether the settings file is sound; exit code 3 where it is not"))
     }
 
     fn run(&self, matches: &ArgMatches, globals: &Globals) -> anyhow::Result<Answer> {
+        if matches.subcommand_name() == Some("task-example") {
+            if globals.json {
+                print_json(&json!({ "toml": EXAMPLE }))?;
+            } else {
+                outln!("{}", EXAMPLE.trim_end());
+            }
+            return Ok(Answer::Code(code::OK));
+        }
         let path = settings_path();
         let (settings, problems) = Settings::of(&SettingsFile::read(&path));
         let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();

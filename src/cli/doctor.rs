@@ -2,23 +2,40 @@
 
 use super::{Answer, Globals, Subcommand, code, print_json};
 use crate::cuda;
+use crate::data::tokens;
 use crate::job;
 use crate::store::{self, Store};
-use clap::{ArgMatches, Command};
+use crate::view::file_size;
+use anyhow::Context;
+use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::json;
 
 pub struct Doctor;
 
 impl Subcommand for Doctor {
     fn command(&self) -> Command {
-        Command::new("doctor").about("Devices, versions, and whether the runs folder and its database are sound")
+        Command::new("doctor")
+            .about("Devices, versions, what is cached, and whether the runs folder and its database are sound")
+            .arg(
+                Arg::new("clear-tokens")
+                    .long("clear-tokens")
+                    .action(ArgAction::SetTrue)
+                    .help("take the tokenised rows away that are kept; they are made again when they are needed"),
+            )
     }
 
-    fn run(&self, _: &ArgMatches, globals: &Globals) -> anyhow::Result<Answer> {
+    fn run(&self, matches: &ArgMatches, globals: &Globals) -> anyhow::Result<Answer> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let opened = Store::open(&globals.runs).and_then(|s| s.reader()?.integrity());
         let sound = opened.as_deref().is_ok_and(|report| report == "ok");
         let integrity = opened.unwrap_or_else(|e| e.to_string());
+        let tokens = tokens::Store::usual();
+        if matches.get_flag("clear-tokens") {
+            let folder = tokens.folder().display().to_string();
+            let kept = tokens.clear().with_context(|| format!("cannot clear {folder}"))?;
+            eprintln!("took {} of tokenised rows away, {folder}", file_size(kept.bytes));
+        }
+        let kept = tokens.kept();
         let devices = job::devices();
         let cards = cuda::cards();
         if globals.json {
@@ -31,6 +48,7 @@ impl Subcommand for Doctor {
             print_json(&json!({
                 "version": env!("CARGO_PKG_VERSION"), "devices": devices, "threads": threads,
                 "gpus": cards_json, "gpu_missing": missing,
+                "tokens": { "folder": tokens.folder(), "files": kept.files, "bytes": kept.bytes },
                 "sqlite": store::sqlite_version(), "runs": globals.runs, "integrity": integrity, "sound": sound,
             }))?;
         } else {
@@ -44,6 +62,7 @@ impl Subcommand for Doctor {
                 }
                 Err(error) => outln!("gpu        {error}"),
             }
+            outln!("tokens     {} in {} files, {}", file_size(kept.bytes), kept.files, tokens.folder().display());
             outln!("sqlite     {}", store::sqlite_version());
             outln!("runs       {}", globals.runs.display());
             outln!("integrity  {integrity}");

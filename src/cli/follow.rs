@@ -3,14 +3,15 @@
 use super::events::Events;
 use super::{Globals, code, print_json, runs};
 use crate::engine::Engine;
-use crate::event::{RunId, Status};
+use crate::event::{Level, RunId, Status};
 use crate::job;
 use crate::record::RunSummary;
 use crate::spec::RunSpec;
 use crate::store::{Reader, Store, StoreError};
+use crate::untrusted::harmless;
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -136,6 +137,7 @@ pub fn work(
     loop {
         let summaries = summaries(&reader, &ids, &mut ended)?;
         summaries.iter().for_each(|s| progress.show(s));
+        summaries.iter().try_for_each(|s| progress.warn(s, &reader))?;
         if let Some(events) = &mut events {
             summaries.iter().try_for_each(|s| events.show(s, &reader))?;
         }
@@ -199,7 +201,13 @@ fn summaries(
 struct Progress {
     bar: Option<(RunId, ProgressBar)>,
     said: HashMap<RunId, (Status, u64)>,
+    /// Runs whose first warnings were told, and these: the runs of a grid have the same ones.
+    begun: HashSet<RunId>,
+    warned: HashSet<String>,
 }
+
+/// Lines of a run's log among which its first warnings are looked for.
+const FIRST_LINES: usize = 50;
 
 impl Progress {
     fn show(&mut self, run: &RunSummary) {
@@ -225,6 +233,22 @@ impl Progress {
                 bar.set_message(run.loss.map_or(String::new(), |l| format!("loss {l:.4}")));
             }
         }
+    }
+
+    /// Tells what a run that has begun warns of, such as odd rows.
+    fn warn(&mut self, run: &RunSummary, reader: &Reader) -> anyhow::Result<()> {
+        if run.step == 0 || !self.begun.insert(run.id.clone()) {
+            return Ok(());
+        }
+        let detail = reader.detail(&run.id, None, None, 1, FIRST_LINES).context("cannot read the store")?;
+        let lines = detail.into_iter().flat_map(|d| d.log).filter(|line| line.level == Level::Warn);
+        for line in lines {
+            if self.warned.insert(line.text.clone()) {
+                let text = format!("{}: {}", run.name, line.text);
+                self.say(&harmless(&text), run);
+            }
+        }
+        Ok(())
     }
 
     fn say(&mut self, text: &str, run: &RunSummary) {

@@ -187,7 +187,7 @@ fn list(runs: &[RunSummary], any: bool, json: bool) -> anyhow::Result<()> {
             r.id,
             r.status,
             r.name,
-            r.spec.task,
+            crate::untrusted::harmless(r.task_label()),
             r.spec.method,
             format!("{:e}", r.spec.lr),
             r.step,

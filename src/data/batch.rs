@@ -2,6 +2,7 @@
 
 use super::{DataError, Encoded, Example, Tokenizer};
 use crate::task::{LabelKind, Task};
+use rayon::prelude::*;
 
 /// Labels of a batch or a data set.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,8 +56,9 @@ pub struct Dataset {
 }
 
 impl Dataset {
+    /// Tokenises the rows, on as many threads as there are for mathematics.
     pub fn new(task: &dyn Task, tokenizer: &Tokenizer, examples: &[Example]) -> Result<Self, DataError> {
-        let rows = examples.iter().map(|e| tokenizer.encode_example(e)).collect::<Result<_, _>>()?;
+        let rows = examples.par_iter().map(|e| tokenizer.encode_example(e)).collect::<Result<_, _>>()?;
         let labels = match task.labels() {
             LabelKind::Classes(_) => Labels::Classes(examples.iter().map(|e| e.label as u32).collect()),
             LabelKind::Score { .. } => Labels::Scores(examples.iter().map(|e| e.label).collect()),
@@ -75,6 +77,10 @@ impl Dataset {
 
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
+    }
+
+    pub(super) fn rows(&self) -> &[Encoded] {
+        &self.rows
     }
 
     pub fn labels(&self) -> &Labels {

@@ -1,9 +1,10 @@
 //! GLUE as the hub keeps it: Parquet files, a folder for each task, labels as numbers whose order is the hub's own. Knows no
 //! network: the files are on this disk.
 
-use super::parquet::{Table, Value};
-use super::{DataError, Example, Split};
-use crate::task::{HubLayout, LabelKind, Task};
+use super::format::Value;
+use super::parquet::Table;
+use super::{DataError, Example, Rows, Split};
+use crate::task::{Glue, HubLayout, LabelKind};
 use crate::untrusted;
 use std::path::{Path, PathBuf};
 
@@ -11,13 +12,13 @@ use std::path::{Path, PathBuf};
 const NOTE: &str = "huggingface";
 
 /// What the names of a split's files begin with.
-pub fn stem(task: &dyn Task, split: Split) -> &'static str {
+pub fn stem(task: &dyn Glue, split: Split) -> &'static str {
     if split == Split::Train { "train" } else { task.hub().validation }
 }
 
 /// The files of one split under `folder`, in order; none where there are no Parquet files. They are named
 /// `train-00000-of-00003.parquet` and lie in the task's folder or in `folder` itself.
-pub(super) fn files(task: &dyn Task, folder: &Path, split: Split) -> Result<Vec<PathBuf>, DataError> {
+pub(super) fn files(task: &dyn Glue, folder: &Path, split: Split) -> Result<Vec<PathBuf>, DataError> {
     for place in [folder.join(task.hub().folder), folder.to_path_buf()] {
         let mut found: Vec<(usize, usize, PathBuf)> = Vec::new();
         for entry in std::fs::read_dir(&place).into_iter().flatten().flatten() {
@@ -46,16 +47,16 @@ fn numbers(name: &str, stem: &str) -> Option<(usize, usize)> {
 }
 
 /// All rows of files in the hub's layout, one file after the other.
-pub(super) fn load(task: &dyn Task, paths: &[PathBuf]) -> Result<Vec<Example>, DataError> {
-    let mut rows = Vec::new();
+pub(super) fn load(task: &dyn Glue, paths: &[PathBuf]) -> Result<Rows, DataError> {
+    let mut rows = Rows { lines: false, ..Rows::of_lines() };
     for path in paths {
         read(task, path, &mut rows)?;
     }
     let file = || paths.first().map(|p| p.display().to_string()).unwrap_or_default();
-    if rows.is_empty() { Err(DataError::Empty { file: file() }) } else { Ok(rows) }
+    if rows.examples.is_empty() { Err(DataError::Empty { file: file() }) } else { Ok(rows) }
 }
 
-fn read(task: &dyn Task, path: &Path, rows: &mut Vec<Example>) -> Result<(), DataError> {
+fn read(task: &dyn Glue, path: &Path, rows: &mut Rows) -> Result<(), DataError> {
     let (table, layout) = (Table::open(path)?, task.hub());
     let classes = classes(&table, task)?;
     let mut columns = vec![HubLayout::LABEL, layout.text];
@@ -75,13 +76,13 @@ fn read(task: &dyn Task, path: &Path, rows: &mut Vec<Example>) -> Result<(), Dat
             (LabelKind::Score { low, high }, Value::Real(x)) if (low..=high).contains(x) => *x,
             (LabelKind::Score { low, high }, _) => return wrong(format!("a real number from {low} to {high}")),
         };
-        rows.push(Example { text: text(1)?, pair: layout.pair.map(|_| text(2)).transpose()?, label });
+        rows.push(Example { text: text(1)?, pair: layout.pair.map(|_| text(2)).transpose()?, label }, row);
         Ok(())
     })
 }
 
 /// Our class of each of the file's numbers. Where the file itself says what its classes are called, that holds.
-fn classes(table: &Table, task: &dyn Task) -> Result<Vec<usize>, DataError> {
+fn classes(table: &Table, task: &dyn Glue) -> Result<Vec<usize>, DataError> {
     let LabelKind::Classes(ours) = task.labels() else { return Ok(Vec::new()) };
     let known = task.hub().classes;
     let names = table.note(NOTE).and_then(named).unwrap_or_else(|| known.iter().map(|(n, _)| (*n).into()).collect());

@@ -2,6 +2,8 @@
 //! truth values; everything else is named and refused. Knows no task.
 
 use super::DataError;
+pub use super::format::Value;
+use super::format::{Each, Format, MAX_ROWS, Place};
 use crate::untrusted;
 use ::parquet::basic::{ConvertedType, LogicalType, Type as Physical};
 use ::parquet::column::reader::{ColumnReader, ColumnReaderImpl};
@@ -16,37 +18,11 @@ use std::path::Path;
 const CHUNK: usize = 1024;
 /// Longest text in bytes, as for a row of a TSV file.
 const MAX_TEXT: usize = 1 << 20;
-/// Most rows of a file, and most bytes that the wanted columns of a row group may have when unpacked.
-const MAX_ROWS: i64 = 100_000_000;
+/// Most bytes that the wanted columns of a row group may have when unpacked.
 const MAX_GROUP: i64 = 4 << 30;
 
-/// What a cell holds.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Value {
-    Text(String),
-    Whole(i64),
-    /// A 32-bit number is the number that its shortest decimal names: 2.4 and not 2.4000000953674316.
-    Real(f64),
-    Truth(bool),
-    /// The cell is empty.
-    Null,
-}
-
-impl Value {
-    /// In words, for an error message.
-    pub fn describe(&self) -> String {
-        match self {
-            Value::Text(text) => format!("{:?}", super::tsv::shorten(text)),
-            Value::Whole(n) => n.to_string(),
-            Value::Real(x) => x.to_string(),
-            Value::Truth(b) => b.to_string(),
-            Value::Null => "an empty cell".into(),
-        }
-    }
-}
-
 /// Takes a row: its number and its cells.
-type Each<'a> = dyn FnMut(u64, &[Value]) -> Result<(), DataError> + 'a;
+type EachRow<'a> = dyn FnMut(u64, &[Value]) -> Result<(), DataError> + 'a;
 
 /// An open Parquet file.
 pub struct Table {
@@ -59,12 +35,12 @@ impl Table {
     pub fn open(path: &Path) -> Result<Self, DataError> {
         let io = |source| DataError::Io { path: path.into(), source };
         let file = path.display().to_string();
-        let broken = |e: ParquetError| DataError::Parquet { file: file.clone(), problem: e.to_string() };
+        let broken = |e: ParquetError| DataError::File { file: file.clone(), problem: e.to_string() };
         let opened = File::open(path).map_err(io)?;
         let reader = guarded(|| SerializedFileReader::new(opened)).map_err(broken)?;
         let rows = reader.metadata().file_metadata().num_rows();
-        if !(0..=MAX_ROWS).contains(&rows) {
-            return Err(DataError::Parquet {
+        if !(0..=MAX_ROWS as i64).contains(&rows) {
+            return Err(DataError::File {
                 file,
                 problem: format!("{rows} rows; expected at most {MAX_ROWS}, so split the file"),
             });
@@ -90,7 +66,7 @@ impl Table {
     }
 
     /// Gives `each` every row: its number, counted from 1, and the cells of `columns` in that order.
-    pub fn read(&self, columns: &[&str], each: &mut Each) -> Result<(), DataError> {
+    pub fn read(&self, columns: &[&str], each: &mut EachRow) -> Result<(), DataError> {
         let wanted = columns.iter().map(|name| self.wanted(name)).collect::<Result<Vec<_>, _>>()?;
         let mut row = 0;
         for (number, group) in self.reader.metadata().row_groups().iter().enumerate() {
@@ -126,7 +102,7 @@ impl Table {
     }
 
     fn broken(&self, problem: String) -> DataError {
-        DataError::Parquet { file: self.file.clone(), problem }
+        DataError::File { file: self.file.clone(), problem }
     }
 
     /// A column that can be read.
@@ -182,6 +158,27 @@ impl Table {
             cell.map_err(|(found, expected)| self.wrong(name, before + 1 + i as u64, found, expected))
         };
         cells.into_iter().enumerate().map(named).collect()
+    }
+}
+
+/// Parquet as one of the formats of rows.
+pub struct Parquet;
+
+impl Format for Parquet {
+    fn id(&self) -> &'static str {
+        "parquet"
+    }
+
+    fn endings(&self) -> &'static [&'static str] {
+        &["parquet"]
+    }
+
+    fn columns(&self, path: &Path) -> Result<Vec<String>, DataError> {
+        Ok(Table::open(path)?.columns())
+    }
+
+    fn read(&self, path: &Path, columns: &[&str], each: Each) -> Result<(), DataError> {
+        Table::open(path)?.read(columns, &mut |row, cells| each(Place::Row(row), cells.to_vec()))
     }
 }
 

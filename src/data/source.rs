@@ -1,8 +1,9 @@
-//! Where a task's files are: the embedded sample, or a folder in GLUE's own arrangement or in the hub's.
+//! Where a task's files are: the embedded sample, a folder in GLUE's own arrangement or in the hub's, or the files that a task of
+//! a person's own names.
 
-use super::{DataError, Example, hub_glue, tsv};
+use super::{DataError, Example, Rows, hub_glue, own, tsv};
 use crate::cache::{self, Cache, DATA_PREFIX, Kind};
-use crate::task::{HubLayout, Task, TestFile};
+use crate::task::{Glue, HubLayout, Origin, Task, TestFile};
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
@@ -61,13 +62,17 @@ impl Source {
         }
     }
 
-    /// Checks that both of the task's files are there, without reading them.
+    /// Checks that the task's files are there, without reading their rows.
     pub fn check(&self, task: &dyn Task) -> Result<(), DataError> {
-        match self {
-            Source::Embedded => Ok(()),
-            Source::Folder(_) | Source::Hub(_) => {
-                self.locate(task, Split::Train)?;
-                self.locate(task, Split::Validation).map(drop)
+        match (task.origin(), self) {
+            (Origin::Own(own), Source::Embedded) => own::check(own),
+            (Origin::Own(own), Source::Folder(folder) | Source::Hub(folder)) => {
+                Err(DataError::Beside { task: own.label().into(), data: folder.clone() })
+            }
+            (Origin::Glue(_), Source::Embedded) => Ok(()),
+            (Origin::Glue(glue), Source::Folder(_) | Source::Hub(_)) => {
+                self.locate(glue, Split::Train)?;
+                self.locate(glue, Split::Validation).map(drop)
             }
         }
     }
@@ -75,30 +80,60 @@ impl Source {
 
 /// All rows of one split.
 pub fn load(task: &dyn Task, source: &Source, split: Split) -> Result<Vec<Example>, DataError> {
+    Ok(load_rows(task, source, split)?.examples)
+}
+
+/// The same with their places in their files.
+pub fn load_rows(task: &dyn Task, source: &Source, split: Split) -> Result<Rows, DataError> {
+    let glue = match task.origin() {
+        Origin::Own(own) => return own::load(own, split),
+        Origin::Glue(glue) => glue,
+    };
     match source {
-        Source::Folder(_) | Source::Hub(_) => match source.locate(task, split)? {
-            Files::Tsv(path) => load_file(task, &path),
-            Files::Parquet(paths) => hub_glue::load(task, &paths),
+        Source::Folder(_) | Source::Hub(_) => match source.locate(glue, split)? {
+            Files::Tsv(path) => load_file_rows(task, &path),
+            Files::Parquet(paths) => hub_glue::load(glue, &paths),
         },
         Source::Embedded => {
-            let sample = EMBEDDED.iter().find(|(folder, ..)| *folder == task.folder());
+            let sample = EMBEDDED.iter().find(|(folder, ..)| *folder == glue.folder());
             let (folder, train, dev) = sample.ok_or_else(|| DataError::Missing {
                 folder: "the embedded sample".into(),
-                expected: task.folder().into(),
+                expected: glue.folder().into(),
             })?;
             let (name, bytes) = if split == Split::Train { ("train.tsv", *train) } else { ("dev.tsv", *dev) };
-            tsv::parse(task, &format!("embedded {folder}/{name}"), bytes)
+            tsv::rows(task, &format!("embedded {folder}/{name}"), bytes)
         }
     }
 }
 
-/// All rows of one file in the task's layout: GLUE's own, or the hub's where its name ends in `.parquet`.
+/// All rows of one file in the task's layout: of GLUE its own, or the hub's where its name ends in `.parquet`.
 pub fn load_file(task: &dyn Task, path: &Path) -> Result<Vec<Example>, DataError> {
-    if path.extension().is_some_and(|e| e == "parquet") {
-        return hub_glue::load(task, &[path.to_path_buf()]);
+    Ok(load_file_rows(task, path)?.examples)
+}
+
+/// The same with their places.
+pub fn load_file_rows(task: &dyn Task, path: &Path) -> Result<Rows, DataError> {
+    match task.origin() {
+        Origin::Own(own) => return own::load_file(own, path),
+        Origin::Glue(glue) if path.extension().is_some_and(|e| e == "parquet") => {
+            return hub_glue::load(glue, &[path.to_path_buf()]);
+        }
+        Origin::Glue(_) => {}
     }
     let file = File::open(path).map_err(|source| DataError::Io { path: path.into(), source })?;
-    tsv::parse(task, &path.display().to_string(), BufReader::new(file))
+    tsv::rows(task, &path.display().to_string(), BufReader::new(file))
+}
+
+/// The files that a split's rows come from; none where they are compiled in.
+pub fn files(task: &dyn Task, source: &Source, split: Split) -> Result<Vec<PathBuf>, DataError> {
+    match (task.origin(), source) {
+        (Origin::Own(own), _) => Ok(own::files(own, split).to_vec()),
+        (Origin::Glue(_), Source::Embedded) => Ok(Vec::new()),
+        (Origin::Glue(glue), Source::Folder(_) | Source::Hub(_)) => Ok(match source.locate(glue, split)? {
+            Files::Tsv(path) => vec![path],
+            Files::Parquet(paths) => paths,
+        }),
+    }
 }
 
 /// All rows of a test file.
@@ -114,7 +149,7 @@ enum Files {
 }
 
 impl Source {
-    fn locate(&self, task: &dyn Task, split: Split) -> Result<Files, DataError> {
+    fn locate(&self, task: &dyn Glue, split: Split) -> Result<Files, DataError> {
         let folder = match self {
             Source::Embedded => return Ok(Files::Parquet(Vec::new())),
             Source::Folder(folder) => folder,

@@ -4,7 +4,7 @@ mod check;
 
 pub use check::{Checked, Fault, check};
 
-use crate::task::{self, Column, LabelKind, Task, TestFile};
+use crate::task::{self, Column, Glue, LabelKind, TestFile};
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ pub struct Sheet {
     pub file: TestFile,
     pub labels: LabelKind,
     /// Whose adapter predicts it; none for WNLI.
-    pub task: Option<&'static dyn Task>,
+    pub task: Option<&'static dyn Glue>,
 }
 
 impl Sheet {
@@ -34,7 +34,7 @@ impl Sheet {
 
 /// Every file of a whole submission.
 pub fn sheets() -> Vec<Sheet> {
-    let of = |task: &'static dyn Task| {
+    let of = |task: &'static dyn Glue| {
         task.test_files().into_iter().map(move |file| Sheet { file, labels: task.labels(), task: Some(task) })
     };
     let wnli = Sheet {
@@ -65,6 +65,8 @@ pub enum SubmissionError {
     Incomplete { missing: Vec<String> },
     #[error("{task}: found {}, expected one adapter for each task", found.join(" and "))]
     Twice { task: &'static str, found: Vec<String> },
+    #[error("{name} is of {task}, which is no task of GLUE: its website takes no predictions of it")]
+    NotGlue { name: String, task: String },
 }
 
 fn lines(all: &[impl ToString]) -> String {

@@ -1,9 +1,12 @@
 //! Texts to token ids by a Hugging Face tokenizer.json, special tokens included. The only place that knows the tokenizers crate.
 
+use super::tokens::Digest;
 use super::{DataError, Example};
 use crate::untrusted::{self, brief};
 use tokenizers::{PostProcessor, TruncationDirection, TruncationParams, TruncationStrategy, truncate_encodings};
 
+/// Raised where the same file and the same texts give other tokens than before: rows that were kept are made anew.
+const VERSION: u32 = 1;
 /// Most characters of what the library says of a file.
 const MOST_SHOWN: usize = 300;
 
@@ -19,6 +22,7 @@ pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     max_length: usize,
     has_types: bool,
+    identity: Digest,
 }
 
 impl Tokenizer {
@@ -27,12 +31,15 @@ impl Tokenizer {
         let mut inner = guarded(|| tokenizers::Tokenizer::from_bytes(bytes))?;
         inner.with_padding(None);
         inner.with_truncation(None).map_err(|e| DataError::Tokenizer(e.to_string()))?;
-        Ok(Self { inner, max_length, has_types: true })
+        let program = env!("CARGO_PKG_VERSION").as_bytes();
+        let identity = Digest::of(&[program, &VERSION.to_le_bytes(), bytes, &max_length.to_le_bytes()]);
+        Ok(Self { inner, max_length, has_types: true, identity })
     }
 
     /// With `has_types` false all tokens are of type 0, whatever the file says.
     pub fn with_types(self, has_types: bool) -> Self {
-        Self { has_types, ..self }
+        let identity = Digest::of(&[self.identity.as_str().as_bytes(), &[u8::from(has_types)]]);
+        Self { has_types, identity, ..self }
     }
 
     /// Ids of a text or a pair; an empty second text is still a pair.
@@ -58,6 +65,11 @@ impl Tokenizer {
         let ids = encoding.get_ids().to_vec();
         let type_ids = if self.has_types { encoding.get_type_ids().to_vec() } else { vec![0; ids.len()] };
         Ok(Encoded { ids, type_ids })
+    }
+
+    /// Of its file and of the length that it cuts at: tokenizers with the same one give the same tokens.
+    pub fn identity(&self) -> &Digest {
+        &self.identity
     }
 
     pub fn encode_example(&self, example: &Example) -> Result<Encoded, DataError> {

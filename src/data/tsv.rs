@@ -1,15 +1,21 @@
 //! GLUE's TSV files, labelled or not: tabs, no quoting (quotes are unbalanced), BOM and CRLF allowed. Streams; never holds more than one raw row.
 
-use super::{DataError, Example};
+use super::lines::Lines;
+use super::{DataError, Example, Rows};
 use crate::task::{Column, LabelKind, Layout, Task, TestFile};
-use std::io::{BufRead, Read};
+use std::io::BufRead;
 
-/// Longest row in bytes; a longer one is a broken file.
-const MAX_ROW: u64 = 1 << 20;
+/// What a line must be.
+const EXPECTED: &str = "tab-separated rows, one a line";
 
 /// Reads all labelled rows of `task` from `input`; `file` names it in errors.
 pub fn parse(task: &dyn Task, file: &str, input: impl BufRead) -> Result<Vec<Example>, DataError> {
-    let mut lines = Lines { file, input, line: 0, first: true };
+    Ok(rows(task, file, input)?.examples)
+}
+
+/// The same with the rows' lines.
+pub(super) fn rows(task: &dyn Task, file: &str, input: impl BufRead) -> Result<Rows, DataError> {
+    let mut lines = Lines::new(file, input, EXPECTED);
     let layout = task.layout();
     let places = if layout.has_header() {
         let header = lines.next_line()?.ok_or_else(|| DataError::Empty { file: file.into() })?;
@@ -17,18 +23,18 @@ pub fn parse(task: &dyn Task, file: &str, input: impl BufRead) -> Result<Vec<Exa
     } else {
         Places::from_indices(&layout)
     };
-    let mut rows = Vec::new();
+    let mut rows = Rows::of_lines();
     while let Some(text) = lines.next_line()? {
         if !text.is_empty() {
-            rows.push(places.row(task, file, lines.line, &fields(&text))?);
+            rows.push(places.row(task, file, lines.line, &fields(&text))?, lines.line);
         }
     }
-    if rows.is_empty() { Err(DataError::Empty { file: file.into() }) } else { Ok(rows) }
+    if rows.examples.is_empty() { Err(DataError::Empty { file: file.into() }) } else { Ok(rows) }
 }
 
 /// Reads all rows of a test file; they have label 0. Their numbers must be those of the rows, from 0.
 pub fn parse_test(test: &TestFile, file: &str, input: impl BufRead) -> Result<Vec<Example>, DataError> {
-    let mut lines = Lines { file, input, line: 0, first: true };
+    let mut lines = Lines::new(file, input, EXPECTED);
     let header = lines.next_line()?.ok_or_else(|| DataError::Empty { file: file.into() })?;
     let names = fields(&header);
     let place = |column| place(column, file, &names);
@@ -41,9 +47,7 @@ pub fn parse_test(test: &TestFile, file: &str, input: impl BufRead) -> Result<Ve
             continue;
         }
         let fields = fields(&line);
-        let wrong = |found: String, expected: String| {
-            Err(DataError::Row { file: file.into(), line: lines.line, found, expected })
-        };
+        let wrong = |found: String, expected: String| Err(lines.wrong(found, expected));
         if fields.len() < needed {
             return wrong(format!("{} tab-separated columns", fields.len()), format!("at least {needed}"));
         }
@@ -58,44 +62,6 @@ pub fn parse_test(test: &TestFile, file: &str, input: impl BufRead) -> Result<Ve
 
 fn fields(line: &str) -> Vec<&str> {
     line.split('\t').collect()
-}
-
-/// Lines with their numbers, checked for length and encoding.
-struct Lines<'a, R> {
-    file: &'a str,
-    input: R,
-    line: u64,
-    first: bool,
-}
-
-impl<R: BufRead> Lines<'_, R> {
-    fn next_line(&mut self) -> Result<Option<String>, DataError> {
-        let mut bytes = Vec::new();
-        let io = |source| DataError::Io { path: self.file.into(), source };
-        self.input.by_ref().take(MAX_ROW + 1).read_until(b'\n', &mut bytes).map_err(io)?;
-        if bytes.is_empty() {
-            return Ok(None);
-        }
-        self.line += 1;
-        let wrong = |found: String, expected: &str| DataError::Row {
-            file: self.file.into(),
-            line: self.line,
-            found,
-            expected: expected.into(),
-        };
-        if bytes.len() as u64 > MAX_ROW {
-            return Err(wrong(format!("a row of more than {MAX_ROW} bytes"), "tab-separated rows, one a line"));
-        }
-        while bytes.last().is_some_and(|b| *b == b'\n' || *b == b'\r') {
-            bytes.pop();
-        }
-        let text = String::from_utf8(bytes).map_err(|e| {
-            wrong(format!("a byte that is not UTF-8 at byte {}", e.utf8_error().valid_up_to()), "UTF-8")
-        })?;
-        let bare = if self.first { text.strip_prefix('\u{feff}').unwrap_or(&text).to_string() } else { text };
-        self.first = false;
-        Ok(Some(bare))
-    }
 }
 
 /// Positions of the needed columns in a row.

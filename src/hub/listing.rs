@@ -4,7 +4,7 @@ use super::HubError;
 use crate::cache::{self, Repo};
 use crate::data::{self, Split};
 use crate::model::folder;
-use crate::task::Task;
+use crate::task::Glue;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -87,7 +87,7 @@ impl Listing {
     }
 
     /// Training and validation files of the tasks.
-    pub fn of_glue(&self, repo: &Repo, tasks: &[&dyn Task]) -> Result<Vec<String>, HubError> {
+    pub fn of_glue(&self, repo: &Repo, tasks: &[&dyn Glue]) -> Result<Vec<String>, HubError> {
         let mut names = Vec::new();
         for task in tasks {
             for split in [Split::Train, Split::Validation] {

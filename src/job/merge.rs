@@ -129,7 +129,7 @@ fn config(saved: &Saved, model: &Checkpoint, text: &str) -> Result<Value, JobErr
         ("id2label", by_number.into()),
         ("label2id", by_name.into()),
         ("problem_type", json!(problem)),
-        ("finetuning_task", json!(saved.task.id())),
+        ("finetuning_task", json!(crate::spec::task_name(saved.task.id()))),
         ("dtype", json!("float32")),
     ];
     let members = config.as_object_mut().ok_or_else(|| content("not an object".into()))?;

@@ -6,7 +6,7 @@ use crate::event::Level;
 use crate::format::{self, Incoming};
 use crate::model::Config;
 use crate::record::RunSummary;
-use crate::spec::{RunSpec, SpecError};
+use crate::spec::{RunSpec, SpecError, task_name};
 use crate::sweep;
 use crate::task;
 use crate::train::checkpoint::{BEST_ADAPTER, Contents};
@@ -109,7 +109,7 @@ pub(super) fn load(
         taken.extend(with_head);
     }
     backend.load(&taken)?;
-    let of = metadata.get("task").map_or(String::new(), |task| format!(", trained on {task}"));
+    let of = metadata.get("task").map_or(String::new(), |task| format!(", trained on {}", task_name(task)));
     let what = if whole { "its head too" } else { "the head starts anew" };
     let mut said = vec![(Level::Info, format!("starts from {}{of}: {what}", path.display()))];
     let alpha = spec.effective_alpha();

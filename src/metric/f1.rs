@@ -13,6 +13,10 @@ impl Metric for F1 {
         "F1"
     }
 
+    fn fits(&self, classes: Option<usize>) -> bool {
+        classes == Some(2)
+    }
+
     fn score(&self, predictions: &[f64], labels: &[f64]) -> f64 {
         let count = |p: bool, l: bool| {
             predictions.iter().zip(labels).filter(|(a, b)| (**a == 1.0) == p && (**b == 1.0) == l).count() as f64

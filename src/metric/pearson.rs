@@ -13,6 +13,10 @@ impl Metric for Pearson {
         "Pearson"
     }
 
+    fn fits(&self, classes: Option<usize>) -> bool {
+        classes.is_none()
+    }
+
     fn score(&self, predictions: &[f64], labels: &[f64]) -> f64 {
         correlation(predictions, labels)
     }

@@ -13,6 +13,10 @@ impl Metric for Spearman {
         "Spearman"
     }
 
+    fn fits(&self, classes: Option<usize>) -> bool {
+        classes.is_none()
+    }
+
     fn score(&self, predictions: &[f64], labels: &[f64]) -> f64 {
         if predictions.iter().chain(labels).any(|v| v.is_nan()) {
             return f64::NAN;

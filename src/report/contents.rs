@@ -8,7 +8,7 @@ use crate::event::Status;
 use crate::export::Size;
 use crate::figure::Figure;
 use crate::record::{Analysis, AnalysisKind, RunDetail, RunSummary};
-use crate::spec::{Field, RunSpec};
+use crate::spec::{Field, RunSpec, task_name};
 use crate::task;
 use crate::view::compare;
 use std::collections::BTreeMap;
@@ -27,13 +27,15 @@ impl Material {
 
     /// For each model with its data and each task the best run of each method, in the order of the tasks and methods.
     pub fn best(&self) -> Vec<Vec<&RunSummary>> {
-        let mut groups: BTreeMap<(usize, &str, &str, usize), &RunSummary> = BTreeMap::new();
+        let mut groups = BTreeMap::new();
         // From the oldest: of equals the older stays.
         for run in self.runs.iter().rev().filter(|r| r.best.is_some_and(f64::is_finite)) {
             let RunSpec { task, method, model, data, .. } = &run.spec;
-            let task = task::ALL.iter().position(|t| t.id() == task).unwrap_or(task::ALL.len());
+            // Those of a person's own stand behind GLUE's.
+            let place = task::ALL.iter().position(|t| t.id() == task).unwrap_or(task::ALL.len());
+            let task = (place, task.as_str());
             let method = adapter::ALL.iter().position(|m| m.id() == method).unwrap_or(adapter::ALL.len());
-            let known = groups.entry((task, model, data, method)).or_insert(run);
+            let known: &mut &RunSummary = groups.entry((task, model, data, method)).or_insert(run);
             if run.best > known.best {
                 *known = run;
             }
@@ -121,8 +123,9 @@ fn curves(material: &Material, blocks: &mut Vec<Block>) {
     }
     for (i, group) in groups.iter().enumerate() {
         let spec = &group[0].spec;
-        let label = task::find(&spec.task).map_or(spec.task.as_str(), |t| t.label());
-        let several = groups.iter().filter(|g| g[0].spec.task == spec.task).count() > 1;
+        let label = task::glue(&spec.task).map_or(group[0].task_label(), |t| t.label());
+        let name = task_name(&spec.task);
+        let several = groups.iter().filter(|g| task_name(&g[0].spec.task) == name).count() > 1;
         let source = if several { format!(": {}, {}", spec.model, data(spec)) } else { String::new() };
         blocks.push(Block::Subsection(format!("{label}{source}")));
         blocks.push(Block::Table(results(group)));
@@ -132,7 +135,7 @@ fn curves(material: &Material, blocks: &mut Vec<Block>) {
             let figure = chart::find(id).map(|c| c.figure(&Subject::Runs(&details), &ChartOptions::default()));
             if let Some(Ok(figure)) = figure {
                 let number = if several { format!("-{}", i + 1) } else { String::new() };
-                blocks.push(picture(format!("{id}-{}{number}", spec.task), figure, SMALL));
+                blocks.push(picture(format!("{id}-{name}{number}"), figure, SMALL));
             }
         }
     }

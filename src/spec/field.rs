@@ -93,7 +93,7 @@ macro_rules! real {
 
 /// Every field, in the order of the launch form.
 pub static FIELDS: &[Field] = &[
-    text!(task, Kind::Task, "GLUE task"),
+    text!(task, Kind::Task, "GLUE task, or FILE.toml of a task of your own"),
     text!(method, Kind::Method, "adapter method"),
     text!(model, Kind::Text, "mini-roberta (embedded), a folder, or a fetched ID[@REVISION]"),
     text!(data, Kind::Text, "GLUE's folder, or hub:nyu-mll/glue; empty: embedded sample"),
@@ -166,7 +166,8 @@ impl Field {
         match self.kind {
             Kind::Text => Ok(Value::Text(text.into())),
             Kind::Task | Kind::Method if text.is_empty() => Err(wrong("an id".into())),
-            Kind::Task | Kind::Method => Ok(Value::Text(text.into())),
+            Kind::Task => Ok(Value::Text(super::whole_task(text))),
+            Kind::Method => Ok(Value::Text(text.into())),
             Kind::Choice(ids) if !ids.contains(&text) => Err(wrong(format!("one of {}", ids.join(", ")))),
             Kind::Choice(_) => Ok(Value::Text(text.into())),
             Kind::Targets => {

@@ -3,13 +3,13 @@
 use super::{Reader, StoreError, read};
 use crate::event::{LayerNorm, RunId};
 use crate::record::{AtBest, RunNorms};
-use crate::spec::RunSpec;
+use crate::spec::{self, RunSpec};
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Changed runs with the steps of their newest record, of their best evaluation and of the last record that is not after it.
 const CHANGED: &str = "WITH changed AS MATERIALIZED (
-      SELECT seq, id, spec, best, status = 'done' AS done,
+      SELECT seq, id, spec, facts ->> '$.environment.task' AS label, best, status = 'done' AS done,
         CASE WHEN NOT archived THEN (SELECT max(step) FROM norms WHERE run = seq) END AS newest,
         (SELECT step FROM scores WHERE run = seq AND place = 0 AND value IS NOT NULL
           ORDER BY value DESC, step LIMIT 1) AS evaluated
@@ -36,7 +36,7 @@ impl Reader {
         let mut runs: Vec<RunNorms> = Vec::new();
         let mut place: HashMap<i64, usize> = HashMap::new();
         let mut heads = c.prepare_cached(&format!(
-            "{CHANGED} SELECT seq, id, spec, best, newest, evaluated, recorded FROM wanted ORDER BY seq"
+            "{CHANGED} SELECT seq, id, spec, best, newest, evaluated, recorded, label FROM wanted ORDER BY seq"
         ))?;
         let mut rows = heads.query([watermark])?;
         while let Some(r) = rows.next()? {
@@ -47,8 +47,10 @@ impl Reader {
             // What was imported has one record, of its end.
             let at_end = r.get::<_, Option<i64>>(4)? == Some(0) && r.get::<_, Option<i64>>(6)?.is_some();
             place.insert(r.get(0)?, runs.len());
+            let told: Option<String> = r.get(7)?;
             runs.push(RunNorms {
                 id: RunId(id),
+                label: told.unwrap_or_else(|| spec::task_name(&spec.task).into()),
                 task: spec.task,
                 method: spec.method,
                 seed: spec.seed,

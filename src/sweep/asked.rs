@@ -1,7 +1,7 @@
 //! What a person asks of a sweep, from a TOML file and flags, and the [`Sweep`] that it makes.
 
 use super::Sweep;
-use crate::spec::{RunSpec, SpecError, SweepSpec, preset};
+use crate::spec::{RunSpec, SpecError, SweepSpec, preset, whole_task};
 use crate::task;
 
 /// Grid of learning rates and batch sizes, where neither a preset nor the person names some.
@@ -70,6 +70,7 @@ impl Asked {
         let all_tasks =
             || if preset.is_some_and(|p| p.name == "demo") { preset::DEMO_TASKS.to_vec() } else { task::ids() };
         let tasks = fields.take("task").unwrap_or_else(|| owned(&all_tasks()));
+        let tasks: Vec<String> = tasks.iter().map(|task| whole_task(task)).collect();
         let methods = fields.take("method").unwrap_or_else(|| owned(&preset::METHODS));
         let (seed, seeds) = self.seeds(&mut fields)?;
         fields.set("seed", vec![seed.to_string()])?;

@@ -1,6 +1,6 @@
 //! CoLA: acceptability of a sentence (Warstadt et al. 2018). Its files have no header.
 
-use super::{Column, HubLayout, LabelKind, Layout, Task, TestFile};
+use super::{Column, Glue, HubLayout, LabelKind, Layout, Origin, Task, TestFile};
 
 pub struct Cola;
 
@@ -13,16 +13,26 @@ impl Task for Cola {
         "CoLA"
     }
 
-    fn folder(&self) -> &'static str {
-        "CoLA"
-    }
-
     fn layout(&self) -> Layout {
         Layout { text: Column::Index(3), pair: None, label: Column::Index(1) }
     }
 
     fn labels(&self) -> LabelKind {
         LabelKind::Classes(&["0", "1"])
+    }
+
+    fn metric_ids(&self) -> &'static [&'static str] {
+        &["matthews"]
+    }
+
+    fn origin(&self) -> Origin<'_> {
+        Origin::Glue(self)
+    }
+}
+
+impl Glue for Cola {
+    fn folder(&self) -> &'static str {
+        "CoLA"
     }
 
     fn hub(&self) -> HubLayout {
@@ -33,10 +43,6 @@ impl Task for Cola {
             validation: "validation",
             classes: &[("unacceptable", "0"), ("acceptable", "1")],
         }
-    }
-
-    fn metric_ids(&self) -> &'static [&'static str] {
-        &["matthews"]
     }
 
     fn test_rows(&self) -> usize {

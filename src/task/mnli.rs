@@ -1,6 +1,6 @@
 //! MNLI: inference between two sentences (Williams et al. 2018); validated on the matched genres.
 
-use super::{Column, HubLayout, LabelKind, Layout, Task, TestFile};
+use super::{Column, Glue, HubLayout, LabelKind, Layout, Origin, Task, TestFile};
 
 pub struct Mnli;
 
@@ -10,10 +10,6 @@ impl Task for Mnli {
     }
 
     fn label(&self) -> &'static str {
-        "MNLI"
-    }
-
-    fn folder(&self) -> &'static str {
         "MNLI"
     }
 
@@ -29,6 +25,20 @@ impl Task for Mnli {
         LabelKind::Classes(&["entailment", "neutral", "contradiction"])
     }
 
+    fn metric_ids(&self) -> &'static [&'static str] {
+        &["accuracy"]
+    }
+
+    fn origin(&self) -> Origin<'_> {
+        Origin::Glue(self)
+    }
+}
+
+impl Glue for Mnli {
+    fn folder(&self) -> &'static str {
+        "MNLI"
+    }
+
     fn hub(&self) -> HubLayout {
         HubLayout {
             folder: "mnli",
@@ -37,10 +47,6 @@ impl Task for Mnli {
             validation: "validation_matched",
             classes: &[("entailment", "entailment"), ("neutral", "neutral"), ("contradiction", "contradiction")],
         }
-    }
-
-    fn metric_ids(&self) -> &'static [&'static str] {
-        &["accuracy"]
     }
 
     fn validation_files(&self) -> &'static [&'static str] {

@@ -1,6 +1,6 @@
 //! MRPC: whether two sentences are paraphrases (Dolan and Brockett 2005).
 
-use super::{Column, HubLayout, LabelKind, Layout, Task};
+use super::{Column, Glue, HubLayout, LabelKind, Layout, Origin, Task};
 
 pub struct Mrpc;
 
@@ -10,10 +10,6 @@ impl Task for Mrpc {
     }
 
     fn label(&self) -> &'static str {
-        "MRPC"
-    }
-
-    fn folder(&self) -> &'static str {
         "MRPC"
     }
 
@@ -29,6 +25,20 @@ impl Task for Mrpc {
         LabelKind::Classes(&["0", "1"])
     }
 
+    fn metric_ids(&self) -> &'static [&'static str] {
+        &["accuracy", "f1"]
+    }
+
+    fn origin(&self) -> Origin<'_> {
+        Origin::Glue(self)
+    }
+}
+
+impl Glue for Mrpc {
+    fn folder(&self) -> &'static str {
+        "MRPC"
+    }
+
     fn hub(&self) -> HubLayout {
         HubLayout {
             folder: "mrpc",
@@ -37,10 +47,6 @@ impl Task for Mrpc {
             validation: "validation",
             classes: &[("not_equivalent", "0"), ("equivalent", "1")],
         }
-    }
-
-    fn metric_ids(&self) -> &'static [&'static str] {
-        &["accuracy", "f1"]
     }
 
     fn test_rows(&self) -> usize {

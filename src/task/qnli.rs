@@ -1,6 +1,6 @@
 //! QNLI: whether a sentence answers a question (from SQuAD, Rajpurkar et al. 2016).
 
-use super::{Column, HubLayout, LabelKind, Layout, Task};
+use super::{Column, Glue, HubLayout, LabelKind, Layout, Origin, Task};
 
 pub struct Qnli;
 
@@ -13,16 +13,26 @@ impl Task for Qnli {
         "QNLI"
     }
 
-    fn folder(&self) -> &'static str {
-        "QNLI"
-    }
-
     fn layout(&self) -> Layout {
         Layout { text: Column::Name("question"), pair: Some(Column::Name("sentence")), label: Column::Name("label") }
     }
 
     fn labels(&self) -> LabelKind {
         LabelKind::Classes(&["entailment", "not_entailment"])
+    }
+
+    fn metric_ids(&self) -> &'static [&'static str] {
+        &["accuracy"]
+    }
+
+    fn origin(&self) -> Origin<'_> {
+        Origin::Glue(self)
+    }
+}
+
+impl Glue for Qnli {
+    fn folder(&self) -> &'static str {
+        "QNLI"
     }
 
     fn hub(&self) -> HubLayout {
@@ -33,10 +43,6 @@ impl Task for Qnli {
             validation: "validation",
             classes: &[("entailment", "entailment"), ("not_entailment", "not_entailment")],
         }
-    }
-
-    fn metric_ids(&self) -> &'static [&'static str] {
-        &["accuracy"]
     }
 
     fn test_rows(&self) -> usize {

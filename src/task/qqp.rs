@@ -1,6 +1,6 @@
 //! QQP: whether two questions mean the same (Quora).
 
-use super::{Column, HubLayout, LabelKind, Layout, Task, TestFile};
+use super::{Column, Glue, HubLayout, LabelKind, Layout, Origin, Task, TestFile};
 
 pub struct Qqp;
 
@@ -10,10 +10,6 @@ impl Task for Qqp {
     }
 
     fn label(&self) -> &'static str {
-        "QQP"
-    }
-
-    fn folder(&self) -> &'static str {
         "QQP"
     }
 
@@ -29,6 +25,20 @@ impl Task for Qqp {
         LabelKind::Classes(&["0", "1"])
     }
 
+    fn metric_ids(&self) -> &'static [&'static str] {
+        &["accuracy", "f1"]
+    }
+
+    fn origin(&self) -> Origin<'_> {
+        Origin::Glue(self)
+    }
+}
+
+impl Glue for Qqp {
+    fn folder(&self) -> &'static str {
+        "QQP"
+    }
+
     fn hub(&self) -> HubLayout {
         HubLayout {
             folder: "qqp",
@@ -37,10 +47,6 @@ impl Task for Qqp {
             validation: "validation",
             classes: &[("not_duplicate", "0"), ("duplicate", "1")],
         }
-    }
-
-    fn metric_ids(&self) -> &'static [&'static str] {
-        &["accuracy", "f1"]
     }
 
     fn test_rows(&self) -> usize {

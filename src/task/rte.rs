@@ -1,6 +1,6 @@
 //! RTE: textual entailment (Dagan et al. 2006 and its successors).
 
-use super::{Column, HubLayout, LabelKind, Layout, Task};
+use super::{Column, Glue, HubLayout, LabelKind, Layout, Origin, Task};
 
 pub struct Rte;
 
@@ -13,16 +13,26 @@ impl Task for Rte {
         "RTE"
     }
 
-    fn folder(&self) -> &'static str {
-        "RTE"
-    }
-
     fn layout(&self) -> Layout {
         Layout { text: Column::Name("sentence1"), pair: Some(Column::Name("sentence2")), label: Column::Name("label") }
     }
 
     fn labels(&self) -> LabelKind {
         LabelKind::Classes(&["entailment", "not_entailment"])
+    }
+
+    fn metric_ids(&self) -> &'static [&'static str] {
+        &["accuracy"]
+    }
+
+    fn origin(&self) -> Origin<'_> {
+        Origin::Glue(self)
+    }
+}
+
+impl Glue for Rte {
+    fn folder(&self) -> &'static str {
+        "RTE"
     }
 
     fn hub(&self) -> HubLayout {
@@ -33,10 +43,6 @@ impl Task for Rte {
             validation: "validation",
             classes: &[("entailment", "entailment"), ("not_entailment", "not_entailment")],
         }
-    }
-
-    fn metric_ids(&self) -> &'static [&'static str] {
-        &["accuracy"]
     }
 
     fn test_rows(&self) -> usize {

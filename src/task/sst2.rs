@@ -1,6 +1,6 @@
 //! SST-2: sentiment of a film review's phrase (Socher et al. 2013).
 
-use super::{Column, HubLayout, LabelKind, Layout, Task};
+use super::{Column, Glue, HubLayout, LabelKind, Layout, Origin, Task};
 
 pub struct Sst2;
 
@@ -13,16 +13,26 @@ impl Task for Sst2 {
         "SST-2"
     }
 
-    fn folder(&self) -> &'static str {
-        "SST-2"
-    }
-
     fn layout(&self) -> Layout {
         Layout { text: Column::Name("sentence"), pair: None, label: Column::Name("label") }
     }
 
     fn labels(&self) -> LabelKind {
         LabelKind::Classes(&["0", "1"])
+    }
+
+    fn metric_ids(&self) -> &'static [&'static str] {
+        &["accuracy"]
+    }
+
+    fn origin(&self) -> Origin<'_> {
+        Origin::Glue(self)
+    }
+}
+
+impl Glue for Sst2 {
+    fn folder(&self) -> &'static str {
+        "SST-2"
     }
 
     fn hub(&self) -> HubLayout {
@@ -33,10 +43,6 @@ impl Task for Sst2 {
             validation: "validation",
             classes: &[("negative", "0"), ("positive", "1")],
         }
-    }
-
-    fn metric_ids(&self) -> &'static [&'static str] {
-        &["accuracy"]
     }
 
     fn test_rows(&self) -> usize {

@@ -1,6 +1,6 @@
 //! STS-B: similarity of two sentences from 0 to 5 (Cer et al. 2017).
 
-use super::{Column, HubLayout, LabelKind, Layout, Task};
+use super::{Column, Glue, HubLayout, LabelKind, Layout, Origin, Task};
 
 pub struct StsB;
 
@@ -13,10 +13,6 @@ impl Task for StsB {
         "STS-B"
     }
 
-    fn folder(&self) -> &'static str {
-        "STS-B"
-    }
-
     fn layout(&self) -> Layout {
         Layout { text: Column::Name("sentence1"), pair: Some(Column::Name("sentence2")), label: Column::Name("score") }
     }
@@ -25,12 +21,22 @@ impl Task for StsB {
         LabelKind::Score { low: 0.0, high: 5.0 }
     }
 
-    fn hub(&self) -> HubLayout {
-        HubLayout { folder: "stsb", text: "sentence1", pair: Some("sentence2"), validation: "validation", classes: &[] }
-    }
-
     fn metric_ids(&self) -> &'static [&'static str] {
         &["pearson", "spearman"]
+    }
+
+    fn origin(&self) -> Origin<'_> {
+        Origin::Glue(self)
+    }
+}
+
+impl Glue for StsB {
+    fn folder(&self) -> &'static str {
+        "STS-B"
+    }
+
+    fn hub(&self) -> HubLayout {
+        HubLayout { folder: "stsb", text: "sentence1", pair: Some("sentence2"), validation: "validation", classes: &[] }
     }
 
     fn test_rows(&self) -> usize {

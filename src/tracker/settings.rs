@@ -96,7 +96,7 @@ fn in_our_words(field: &str, value: &str) -> String {
     match field {
         "task" => {
             let bare = |text: &str| text.to_lowercase().replace(['-', '_'], "");
-            let of = |t: &&&dyn task::Task| bare(t.id()) == bare(value);
+            let of = |t: &&&dyn task::Glue| bare(t.id()) == bare(value);
             task::ALL.iter().find(of).map_or(value.to_lowercase(), |t| t.id().into())
         }
         "method" => value.to_lowercase(),

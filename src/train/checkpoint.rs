@@ -29,6 +29,15 @@ pub enum CheckpointError {
     Content { path: PathBuf, what: String },
 }
 
+/// What the rows of a run are made of; hashes of files.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowsIdentity {
+    /// The task's columns, labels and metrics.
+    pub definition: String,
+    pub train: String,
+    pub validation: String,
+}
+
 /// Where the loop stands, beside the tensors.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Position {
@@ -38,6 +47,9 @@ pub struct Position {
     pub best: Option<f64>,
     /// Epochs since the best score.
     pub stale_epochs: usize,
+    /// What it was trained on so far.
+    #[serde(default)]
+    pub rows: RowsIdentity,
 }
 
 /// Writes `state` and `position` to the run's folder.

@@ -80,6 +80,7 @@ pub enum Action {
     Newer,
     Save,
     Fetch,
+    Rows,
     Palette,
     Theme,
     Suspend,

@@ -31,7 +31,7 @@ const fn key(
     Binding { keys, action, on, help, short }
 }
 
-use Kind::{Compare, Figure1, Hub, Launch, Layers, Queue, Run, Runs, Table1};
+use Kind::{Compare, Data, Figure1, Hub, Launch, Layers, Queue, Run, Runs, Table1};
 
 /// The screens with curves.
 const CURVES: &[Kind] = &[Run, Compare];
@@ -70,6 +70,12 @@ pub static KEYS: &[Binding] = &[
     key(&["f"], Action::Fetch, &[Hub], "fetch a model by its id, or glue [TASK...]", "fetch"),
     key(&["x"], Action::Stop, &[Hub], "stop what is being fetched; what came is kept", "stop"),
     key(&["r"], Action::Resume, &[Hub], "fetch again all that failed or was stopped: it goes on", "again"),
+    key(&["h", "left", "["], Action::Left, &[Data], "the split before: train, validation, test", ""),
+    key(&["l", "right", "]"], Action::Right, &[Data], "the next split", "split"),
+    key(&["/"], Action::Search, &[Data], "only rows that hold a text (esc: all)", "search"),
+    key(&["tab"], Action::NextPane, &[Data], "splits, labels, lengths, examples", "pane"),
+    key(&["backtab"], Action::PreviousPane, &[Data], "the pane before", ""),
+    key(&["y"], Action::Copy, &[Data], "copy the texts of the selected example", ""),
     key(&["tab"], Action::NextPane, CURVES, "next pane", "pane"),
     key(&["backtab"], Action::PreviousPane, CURVES, "previous pane", ""),
     key(&["tab"], Action::NextPane, &[Layers], "spectra, deletion, rank, symmetry", "view"),
@@ -120,6 +126,7 @@ pub static KEYS: &[Binding] = &[
     key(&["ctrl-down"], Action::Newer, &[Launch], "recall the launch after, at last what was typed", ""),
     key(&["ctrl-o"], Action::Save, &[Launch], "save as TOML for `eigenscope train FILE`", "save"),
     key(&["ctrl-f"], Action::Fetch, &[Launch], "fetch the model that the form names from the hub", ""),
+    key(&["ctrl-t"], Action::Rows, &[Launch], "the rows of this task: counts, labels, lengths", "rows"),
     key(&["ctrl-a"], Action::LineStart, &[Launch], "cursor to the start of the field", ""),
     key(&["ctrl-e"], Action::LineEnd, &[Launch], "cursor to the end of the field", ""),
     key(&["alt-b", "ctrl-left"], Action::WordLeft, &[Launch], "cursor a word back", ""),
@@ -143,6 +150,7 @@ pub static KEYS: &[Binding] = &[
     key(&["6"], Action::Screen('6'), &[], "launch form", ""),
     key(&["7"], Action::Screen('7'), &[], "spectra of one run's layers", ""),
     key(&["8"], Action::Screen('8'), &[], "models and data of the Hugging Face hub", ""),
+    key(&["9"], Action::Screen('9'), &[], "the rows of a run: counts, labels, lengths, examples", ""),
     key(&["0"], Action::Screen('0'), &[], "queue and devices", ""),
     key(&["esc"], Action::Back, &[], "back", ""),
     key(&[":", "ctrl-k"], Action::Palette, &[], "command palette: every action by its name", ""),

@@ -3,6 +3,7 @@
 mod ask;
 mod compare;
 mod curves;
+mod data;
 mod figure1;
 mod hub;
 mod launch;
@@ -20,6 +21,7 @@ use super::prompt::Prompt;
 use super::theme::Theme;
 use crate::config::{RunTable, State};
 use crate::event::RunId;
+use crate::record::RowsOf;
 use crate::spec::RunSpec;
 use crate::view::{Interest, Message, Request, View};
 use crossterm::event::{KeyEvent, MouseEvent};
@@ -37,6 +39,7 @@ pub enum Kind {
     Launch,
     Layers,
     Hub,
+    Data,
     Queue,
 }
 
@@ -57,6 +60,8 @@ pub enum Effect {
     Fill(Box<RunSpec>),
     /// Show the launch form with these fields changed, by name.
     Set(Vec<(&'static str, String)>),
+    /// Show these rows.
+    LookAt(Box<RowsOf>),
     /// Remember how the table of runs is shown.
     Remember(RunTable),
     /// One after the other.
@@ -120,6 +125,8 @@ pub trait Screen {
 
     /// Takes over one field of a launch.
     fn set(&mut self, _: &str, _: &str) {}
+    /// Shows these rows; esc leads back to the screen that it was reached from.
+    fn look_at(&mut self, _: &RowsOf, _from: Kind) {}
 
     /// The program's answer to a launch that this screen asked for.
     fn answered(&mut self, _: &Message) {}
@@ -136,6 +143,7 @@ pub fn all(choices: &Choices, remembered: &State) -> Vec<Box<dyn Screen>> {
         Box::new(launch::LaunchScreen::new(choices.clone())),
         Box::new(layers::LayersScreen::default()),
         Box::new(hub::HubScreen::default()),
+        Box::new(data::DataScreen::default()),
         Box::new(queue::QueueScreen::default()),
     ]
 }

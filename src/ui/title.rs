@@ -21,6 +21,8 @@ enum Form {
     Named,
     /// With one space between two tabs.
     Tight,
+    /// The same with a shorter word.
+    Short,
     /// Only the shown screen has its name.
     Digits,
 }
@@ -29,6 +31,7 @@ impl Tab {
     fn text(&self, form: Form) -> String {
         match form {
             Form::Tight => format!("{} {} ", self.digit, self.name),
+            Form::Short => format!("{} {} ", self.digit, self.name.replace("Figure", "Fig")),
             Form::Digits if !self.current => format!(" {} ", self.digit),
             Form::Named | Form::Digits => format!(" {} {} ", self.digit, self.name),
         }
@@ -40,7 +43,8 @@ impl Tab {
 fn texts(tabs: &[Tab], width: u16) -> (&'static str, Vec<String>) {
     let all = |form| tabs.iter().map(|t| t.text(form)).collect::<Vec<_>>();
     let wide = |brand: &str, texts: &[String]| brand.len() + texts.iter().map(|t| t.chars().count()).sum::<usize>();
-    let named = [(BRAND, Form::Named), ("", Form::Named), ("", Form::Tight)].map(|(brand, form)| (brand, all(form)));
+    let forms = [(BRAND, Form::Named), ("", Form::Named), ("", Form::Tight), ("", Form::Short)];
+    let named = forms.map(|(brand, form)| (brand, all(form)));
     let fits = named.into_iter().find(|(brand, texts)| wide(brand, texts) <= width.into());
     fits.unwrap_or_else(|| ("", all(Form::Digits)))
 }

@@ -84,7 +84,7 @@ pub(super) fn short(task: &str, method: &str) -> Option<f64> {
 
 /// Rows of a task's test file in GLUE; of MNLI the matched ones.
 pub fn test_rows(task: &str) -> Option<u64> {
-    task::find(task).ok().map(|t| t.test_rows() as u64)
+    task::glue(task).map(|t| t.test_rows() as u64)
 }
 
 impl Paper {

@@ -76,7 +76,7 @@ impl Table1 {
     fn cells(row: &Row, groups: &[Group]) -> Vec<String> {
         let of =
             |g: &Group| g.columns.iter().map(|c| c.1(&row.cells[g.place]).unwrap_or(NONE.into())).collect::<Vec<_>>();
-        [row.label.to_string(), row.metric.into()].into_iter().chain(groups.iter().flat_map(of)).collect()
+        [row.label.clone(), row.metric.into()].into_iter().chain(groups.iter().flat_map(of)).collect()
     }
 
     /// Methods side by side where that is not too wide, else one below the other.
@@ -209,7 +209,7 @@ impl Table1 {
                 let paired = against.and_then(|a| a.paired);
                 writer
                     .write_record([
-                        row.task.into(),
+                        row.task.clone(),
                         cell.method.into(),
                         row.metric.into(),
                         model.into(),

@@ -9,6 +9,7 @@ use crate::event::Status;
 use crate::job::{Given, Saved, predict};
 use crate::record::RunSummary;
 use crate::store::Store;
+use crate::task;
 use std::path::{Path, PathBuf};
 
 /// A saved adapter as it was named.
@@ -50,6 +51,9 @@ pub fn named(names: &[&String], globals: &Globals) -> anyhow::Result<Vec<Adapter
     let all: Vec<Adapter> = names.iter().map(open).collect::<anyhow::Result<_>>()?;
     for (i, one) in all.iter().enumerate() {
         let task = one.saved.task;
+        if task::glue(task.id()).is_none() {
+            return Err(SubmissionError::NotGlue { name: one.name.clone(), task: task.label().into() }.into());
+        }
         if let Some(other) = all[..i].iter().find(|a| a.saved.task.id() == task.id()) {
             let found = vec![other.name.clone(), one.name.clone()];
             return Err(SubmissionError::Twice { task: task.label(), found }.into());
@@ -63,6 +67,7 @@ pub fn best(method: &str, model: Option<&str>, globals: &Globals) -> anyhow::Res
     let method = adapter::find(method)?.id();
     let mut runs = Store::open(&globals.runs)?.reader()?.list()?;
     runs.retain(|r| !r.archived && r.status == Status::Done && r.best.is_some() && r.spec.method == method);
+    runs.retain(|r| task::glue(&r.spec.task).is_some());
     let mut sources = Table1::of(&runs, &[], None).sources;
     sources.retain(|s| model.is_none_or(|model| s.model == model));
     let Some(source) = sources.first() else { return Ok(Vec::new()) };

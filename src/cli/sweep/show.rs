@@ -2,7 +2,9 @@
 
 use crate::cli::print_json;
 use crate::event::Status;
+use crate::spec::task_name;
 use crate::sweep::{Group, Member, Outcome, Plan, Stage, Sweep};
+use crate::untrusted::harmless;
 use serde_json::json;
 
 /// Runs of a group's stage: in all, done, under way, to go on, to launch, without a score.
@@ -78,7 +80,7 @@ pub(super) fn plan(sweep: &Sweep, plan: &Plan, as_json: bool) -> anyhow::Result<
             (Some(_), _) => seeds.text(),
             (None, _) => format!("{} when the best is known", plan.beyond()),
         };
-        outln!("{:8} {:14} {:20} {:36} {seeds}", g.task, g.method, g.model, grid.text());
+        outln!("{:8} {:14} {:20} {:36} {seeds}", harmless(task_name(&g.task)), g.method, g.model, grid.text());
     }
     let ((grid, of_grid), (seeds, of_seeds)) = (plan.counts(Stage::Grid), plan.counts(Stage::Seeds));
     outln!(
@@ -108,7 +110,7 @@ pub(super) fn outcomes(outcomes: &[Outcome]) -> anyhow::Result<()> {
         let spec = o.best.as_ref();
         outln!(
             "{:8} {:14} {:6} {:>8} {:>6} {:>6} {:>8}  {}",
-            o.task,
+            harmless(task_name(&o.task)),
             o.method,
             o.run.as_ref().map_or("-", |id| id.as_str()),
             spec.map_or("-".into(), |s| format!("{:e}", s.lr)),

@@ -2,6 +2,7 @@
 
 use crate::event::RunId;
 use crate::record::RunSummary;
+use crate::spec::task_name;
 
 /// A field that holds text, written `id:value`.
 pub struct Text {
@@ -39,7 +40,11 @@ fn contains(text: &str, value: &str) -> bool {
 
 /// Values with few letters match from their beginning (`method:lora` is not symlora), prose anywhere.
 pub static TEXTS: &[Text] = &[
-    Text { id: "task", holds: |r, v| begins(&r.spec.task, v), values: |r| vec![r.spec.task.clone()] },
+    Text {
+        id: "task",
+        holds: |r, v| [&r.spec.task, task_name(&r.spec.task), r.task_label()].iter().any(|t| begins(t, v)),
+        values: |r| vec![task_name(&r.spec.task).into()],
+    },
     Text { id: "method", holds: |r, v| begins(&r.spec.method, v), values: |r| vec![r.spec.method.clone()] },
     Text { id: "status", holds: |r, v| begins(r.status.as_str(), v), values: |r| vec![r.status.to_string()] },
     Text { id: "tag", holds: |r, v| r.tags.iter().any(|t| begins(t, v)), values: |r| r.tags.clone() },

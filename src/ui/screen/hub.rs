@@ -34,7 +34,7 @@ struct Entry<'a> {
 
 impl Entry<'_> {
     /// The task that it has the rows of.
-    fn task(&self) -> Option<&'static dyn task::Task> {
+    fn task(&self) -> Option<&'static dyn task::Glue> {
         let (folder, _) = self.part.filter(|_| self.item.is_data)?;
         task::ALL.iter().copied().find(|t| t.hub().folder == folder)
     }

@@ -3,7 +3,8 @@
 mod estimate;
 
 use super::{Effect, Kind, Scene, Screen};
-use crate::spec::{FIELDS, Field, Kind as FieldKind, RunSpec, SpecError, SweepSpec, preset};
+use crate::record::RowsOf;
+use crate::spec::{self, FIELDS, Field, Kind as FieldKind, RunSpec, SpecError, SweepSpec, preset};
 use crate::sweep::{Asked, Sweep};
 use crate::ui::Choices;
 use crate::ui::action::Action;
@@ -110,8 +111,14 @@ impl LaunchScreen {
         for (name, id, all) in
             [("task", &spec.task, &self.choices.tasks), ("method", &spec.method, &self.choices.methods)]
         {
-            if !all.contains(&id.as_str()) {
-                return Err(SpecError::new(name, format!("{id:?}"), format!("one of {}", all.join(", "))));
+            // A task's file is read when it is launched: the screens read none.
+            let own = name == "task" && spec::is_task_file(id);
+            if !own && !all.contains(&id.as_str()) {
+                return Err(SpecError::new(
+                    name,
+                    format!("{id:?}"),
+                    format!("one of {}{}", all.join(", "), if name == "task" { ", or FILE.toml" } else { "" }),
+                ));
             }
         }
         Ok(())
@@ -202,7 +209,7 @@ impl LaunchScreen {
     fn file_stem(&self) -> String {
         let of = |name: &str| FIELDS.iter().position(|f| f.name == name).map_or(String::new(), |i| self.text(i));
         let name = of("name");
-        let stem = if name.is_empty() { format!("{}-{}", of("task"), of("method")) } else { name };
+        let stem = if name.is_empty() { format!("{}-{}", spec::task_name(&of("task")), of("method")) } else { name };
         stem.replace([',', ' '], "+").chars().take(60).collect()
     }
 
@@ -210,6 +217,15 @@ impl LaunchScreen {
         match self.toml() {
             Ok(text) => Effect::Ask(Request::SaveSpec { file_stem: self.file_stem(), text }),
             Err(error) => Effect::Say(format!("not saved: {error}")),
+        }
+    }
+
+    /// The rows of the first combination.
+    fn rows(&self) -> Effect {
+        let reading = ["task", "data", "model", "max_length"];
+        match self.combined(|f| reading.contains(&f.name)) {
+            Ok(specs) => specs.first().map_or(Effect::None, |spec| Effect::LookAt(Box::new(RowsOf::spec(spec)))),
+            Err(error) => Effect::Say(error.to_string()),
         }
     }
 
@@ -417,6 +433,7 @@ impl Screen for LaunchScreen {
             Action::Older => return self.recall(true, scene.view),
             Action::Newer => return self.recall(false, scene.view),
             Action::Save => return self.save(),
+            Action::Rows => return self.rows(),
             Action::BestSeeds => return self.next_seeds(),
             Action::Preset => return Effect::Say(self.apply_preset()),
             Action::Submit => return self.submit(),

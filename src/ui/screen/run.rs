@@ -147,7 +147,7 @@ impl RunScreen {
                 let parameters = run.facts.adapter_parameters;
                 let kib = run.facts.adapter_bytes.div_ceil(1024);
                 let parts = [
-                    format!("{} on {}", run.spec.method, run.spec.task),
+                    format!("{} on {}", run.spec.method, harmless(run.task_label())),
                     known(
                         !run.facts.metric.is_empty(),
                         format!(

@@ -3,9 +3,10 @@
 use super::{Effect, Kind, Scene, Screen};
 use crate::adapter;
 use crate::chart::table1::{Cell, Row, Seeds, Source, Table1};
-use crate::spec::{RunSpec, preset};
+use crate::spec::{self, RunSpec, preset};
 use crate::ui::action::Action;
 use crate::ui::clicks::{Clicks, is_click};
+use crate::ui::text::fit;
 use crate::untrusted::harmless;
 use crate::view::{Interest, View};
 use crossterm::event::MouseEvent;
@@ -21,8 +22,9 @@ const OURS: usize = 17;
 const PAPER: usize = 8;
 /// Columns of scores on test rows, entered and the paper's.
 const TEST: usize = 10;
-/// Columns of the tasks' names, and of their metrics where there is room.
+/// Columns of the tasks' names, of longer ones at most, and of their metrics where there is room.
 const TASK: usize = 7;
+const LONG_TASK: usize = 20;
 const METRIC: usize = 14;
 /// Columns of the screen from which on metrics are shown.
 const ROOMY: usize = 100;
@@ -65,7 +67,7 @@ impl Table1Screen {
     fn grid(&self, table: &Table1, inner: Rect) -> Grid {
         let across = usize::from(inner.width);
         let metric = if across >= ROOMY { METRIC } else { 0 };
-        let shown = window(table, self.column, across.saturating_sub(TASK + metric));
+        let shown = window(table, self.column, across.saturating_sub(task_width(table, across) + metric));
         let height = usize::from(inner.height).saturating_sub(HEAD).max(1);
         Grid { metric, shown, first: self.row.saturating_sub(height - 1), height }
     }
@@ -81,7 +83,7 @@ impl Table1Screen {
         let grid = self.grid(table, inner);
         let line = usize::from(at.y - inner.y).checked_sub(HEAD)?;
         let row = Some(grid.first + line).filter(|r| line < grid.height && *r < table.rows.len())?;
-        let mut left = TASK + grid.metric;
+        let mut left = task_width(table, inner.width.into()) + grid.metric;
         let x = usize::from(at.x - inner.x);
         for column in grid.shown {
             let width = width_of(table, adapter::ALL.get(column)?.id());
@@ -136,8 +138,21 @@ impl Table1Screen {
         });
         let demo = || preset::demo(&[task]).into_iter().next();
         let start = if model == RunSpec::default().model { demo() } else { preset::paper(task, method, &model) };
+        // It names its own files.
+        let data = if spec::is_task_file(task) { String::new() } else { data };
         RunSpec { task: task.into(), method: method.into(), model, data, ..start.unwrap_or_default() }
     }
+}
+
+/// What a filter takes of a name: words are told apart by spaces.
+fn first_word(name: &str) -> &str {
+    name.split_whitespace().next().unwrap_or_default()
+}
+
+/// Columns of the tasks' names on a screen of so many: GLUE's are short, one's own have what there is room for.
+fn task_width(table: &Table1, across: usize) -> usize {
+    let longest = table.rows.iter().map(|r| harmless(&r.label).chars().count() + 1).max().unwrap_or(TASK);
+    longest.clamp(TASK, if across >= ROOMY { LONG_TASK } else { TASK + 5 })
 }
 
 fn width_of(table: &Table1, method: &str) -> usize {
@@ -219,8 +234,12 @@ impl Screen for Table1Screen {
                 let Some(row) = table.rows.get(self.row) else { return Effect::None };
                 let Some(cell) = row.cells.get(self.column) else { return Effect::None };
                 return match &cell.ours {
-                    Some(_) => Effect::Filter(format!("task:{} method:{}", row.task, cell.method)),
-                    None => Effect::Fill(Box::new(self.missing(&table, row.task, cell.method))),
+                    Some(_) => Effect::Filter(format!(
+                        "task:{} method:{}",
+                        first_word(spec::task_name(&row.task)),
+                        cell.method
+                    )),
+                    None => Effect::Fill(Box::new(self.missing(&table, &row.task, cell.method))),
                 };
             }
             Action::Copy => {
@@ -266,9 +285,10 @@ impl Screen for Table1Screen {
         let padded =
             |text: &str, width: usize| format!("{text}{}", " ".repeat(width.saturating_sub(text.chars().count())));
         let of_metric = |text: &str| if metric > 0 { padded(text, metric) } else { String::new() };
-        let left = TASK + metric;
+        let names = task_width(&table, inner.width.into());
+        let left = names + metric;
         let mut head = vec![Span::raw(" ".repeat(left))];
-        let mut below = vec![Span::styled(padded("task", TASK), theme.faint())];
+        let mut below = vec![Span::styled(padded("task", names), theme.faint())];
         below.push(Span::styled(of_metric("metric"), theme.faint()));
         for i in shown.clone() {
             let method = adapter::ALL[i];
@@ -284,7 +304,10 @@ impl Screen for Table1Screen {
         }
         let mut lines = vec![Line::from(head), Line::from(below)];
         for (i, row) in table.rows.iter().enumerate().skip(first).take(height) {
-            let mut line = vec![Span::raw(padded(row.label, TASK)), Span::styled(of_metric(row.metric), theme.faint())];
+            let mut line = vec![
+                Span::raw(padded(&fit(&harmless(&row.label), names - 1), names)),
+                Span::styled(of_metric(row.metric), theme.faint()),
+            ];
             for j in shown.clone() {
                 let cell = &row.cells[j];
                 let here = (i, j) == (self.row, self.column);

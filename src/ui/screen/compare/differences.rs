@@ -1,7 +1,9 @@
 //! The pane of paired differences: methods against each other over runs that share task, seed, data and model.
 
 use crate::record::RunSummary;
+use crate::spec::task_name;
 use crate::ui::theme::Theme;
+use crate::untrusted::harmless;
 use crate::view::compare::{self, Paired};
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -43,7 +45,7 @@ pub fn draw(frame: &mut Frame, area: Rect, runs: &[&RunSummary], theme: &Theme) 
 
 fn told(row: &Paired) -> String {
     let found = row.difference();
-    let task = row.task.as_deref().unwrap_or("all");
+    let task = row.task.as_deref().map_or("all".into(), |task| harmless(task_name(task)));
     let spread = match found.half_width.is_finite() {
         true => format!("± {:.4}", found.half_width),
         false => "one pair: no interval".into(),

@@ -88,7 +88,14 @@ fn by_status(a: &RunSummary, b: &RunSummary) -> Ordering {
 pub static COLUMNS: &[Column] = &[
     words("status", "where the run stands", 13, 16, |r, _| status(r), by_status),
     words("name", "name, or task, method and seed", 18, 60, |r, _| harmless(&r.name), |a, b| a.name.cmp(&b.name)),
-    words("task", "GLUE task", 6, 20, |r, _| r.spec.task.clone(), |a, b| a.spec.task.cmp(&b.spec.task)),
+    words(
+        "task",
+        "task of GLUE, or its own name",
+        6,
+        20,
+        |r, _| harmless(r.task_label()),
+        |a, b| a.task_label().cmp(b.task_label()),
+    ),
     words("method", "adapter method", 8, 20, |r, _| r.spec.method.clone(), |a, b| a.spec.method.cmp(&b.spec.method)),
     figure("best", "best score on the validation rows", 6, |r, _| number(r.best, 4), |a, b| largest(a.best, b.best)),
     figure("loss", "last training loss", 6, |r, _| number(r.loss, 4), |a, b| smallest(a.loss, b.loss)),

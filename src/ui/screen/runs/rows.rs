@@ -3,7 +3,7 @@
 use super::shown::Shown;
 use crate::event::{RunId, Status};
 use crate::record::RunSummary;
-use crate::spec::{FIELDS, Field};
+use crate::spec::{self, FIELDS, Field};
 use crate::stats::{self, Spread};
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
@@ -119,7 +119,11 @@ fn groups<'a>(
 fn key(run: &RunSummary, fields: &[&str]) -> String {
     let value = |name: &&str| {
         let value = Field::find(name).map(|f| f.get(&run.spec)).unwrap_or_default();
-        if matches!(*name, "task" | "method") { value } else { format!("{name}={value}") }
+        match *name {
+            "task" => spec::task_name(&value).into(),
+            "method" => value,
+            name => format!("{name}={value}"),
+        }
     };
     fields.iter().map(value).collect::<Vec<_>>().join(" ")
 }
