@@ -14,10 +14,10 @@ use std::fmt;
 
 /// Every family, in the order in which they are listed.
 pub const ALL: &[&dyn Family] = &[
-    &roberta::Roberta,
+    &roberta::ROBERTA,
     &bert::Bert,
-    &xlm_roberta::XlmRoberta,
-    &camembert::Camembert,
+    &xlm_roberta::XLM_ROBERTA,
+    &camembert::CAMEMBERT,
     &electra::Electra,
     &distilbert::DistilBert,
 ];
