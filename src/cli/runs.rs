@@ -189,7 +189,7 @@ fn list(runs: &[RunSummary], any: bool, json: bool) -> anyhow::Result<()> {
             r.name,
             crate::untrusted::harmless(r.task_label()),
             r.spec.method,
-            format!("{:e}", r.spec.lr),
+            if r.spec.lr > 0.0 { format!("{:e}", r.spec.lr) } else { "-".into() },
             r.step,
             number(r.best),
             number(r.last)

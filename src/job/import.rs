@@ -42,7 +42,9 @@ impl Import {
         let known = without_model.is_none().then_some(model);
         let norms = inspect(path, &Given { model: known, ..given })?;
         let whole = path.canonicalize().unwrap_or_else(|_| path.into()).display().to_string();
-        let spec = RunSpec { name: name_of(path), init_adapter: whole.clone(), ..saved.spec.clone() };
+        // What the file does not say is not made up: a number that is not known is 0.
+        let unknown = RunSpec { lr: 0.0, epochs: 0, ..saved.spec.clone() };
+        let spec = RunSpec { name: name_of(path), init_adapter: whole.clone(), ..unknown };
         let facts = facts(&saved, norms.layers.iter().map(|n| n.layer + 1).max().unwrap_or(0), norms.format)?;
         let run = Imported {
             spec,

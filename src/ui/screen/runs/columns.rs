@@ -69,6 +69,19 @@ fn smallest(a: Option<f64>, b: Option<f64>) -> Ordering {
     a.unwrap_or(f64::INFINITY).total_cmp(&b.unwrap_or(f64::INFINITY))
 }
 
+/// Of what was imported a setting may not be known, nor, before a run starts, its adapter.
+fn known(text: String, is: bool) -> String {
+    if is { text } else { "–".into() }
+}
+
+fn rate(run: &RunSummary) -> String {
+    known(format!("{:e}", run.spec.lr), run.spec.lr > 0.0)
+}
+
+fn parameters(run: &RunSummary) -> String {
+    known(run.facts.adapter_parameters.to_string(), run.facts.adapter_parameters > 0)
+}
+
 /// What is under way first, then the queue in its order, then what ended, newest first.
 fn by_status(a: &RunSummary, b: &RunSummary) -> Ordering {
     let rank = |r: &RunSummary| match r.status {
@@ -101,7 +114,7 @@ pub static COLUMNS: &[Column] = &[
     figure("loss", "last training loss", 6, |r, _| number(r.loss, 4), |a, b| smallest(a.loss, b.loss)),
     figure("epoch", "epochs done, of all", 7, |r, _| epoch(r), |a, b| b.epoch.total_cmp(&a.epoch)),
     figure("time", "training time", 6, |r, _| duration(r.seconds), |a, b| b.seconds.total_cmp(&a.seconds)),
-    figure("lr", "peak learning rate", 6, |r, _| format!("{:e}", r.spec.lr), |a, b| b.spec.lr.total_cmp(&a.spec.lr)),
+    figure("lr", "peak learning rate", 6, |r, _| rate(r), |a, b| b.spec.lr.total_cmp(&a.spec.lr)),
     figure("seed", "seed", 4, |r, _| r.spec.seed.to_string(), |a, b| a.spec.seed.cmp(&b.spec.seed)),
     words("tags", "tags (t edits)", 8, 30, |r, _| harmless(&r.tags.join(" ")), |a, b| b.tags.cmp(&a.tags)),
     figure("lambda", "mean λ over the matrices", 6, |r, _| number(lambda(r), 3), |a, b| largest(lambda(a), lambda(b)))
@@ -110,7 +123,7 @@ pub static COLUMNS: &[Column] = &[
         "params",
         "trained numbers of the adapter",
         7,
-        |r, _| r.facts.adapter_parameters.to_string(),
+        |r, _| parameters(r),
         |a, b| b.facts.adapter_parameters.cmp(&a.facts.adapter_parameters),
     ),
     words("id", "id, the name of its folder", 5, 20, |r, _| r.id.to_string(), |a, b| b.id.cmp(&a.id)),
