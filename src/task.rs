@@ -11,7 +11,7 @@ mod rte;
 mod sst2;
 mod stsb;
 
-pub use custom::{Custom, EXAMPLE, Held};
+pub use custom::{Custom, EXAMPLE, Held, parse};
 
 use crate::metric::{self, Metric};
 use crate::spec;

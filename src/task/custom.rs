@@ -122,13 +122,15 @@ pub(super) fn find(path: &str) -> Result<&'static Custom, TaskError> {
     if let Some((_, task)) = read.iter().find(|(known, task)| *known == text && task.id == id) {
         return Ok(task);
     }
-    let task: &'static Custom = Box::leak(Box::new(parse(&place, id, &text)?));
+    let task: &'static Custom = Box::leak(Box::new(parse(&place, &text)?));
     read.push((text, task));
     Ok(task)
 }
 
-/// Reads the text of the file at `path`. What lives with the process is made last, so that a file with faults leaves nothing.
-fn parse(path: &Path, id: String, text: &str) -> Result<Custom, TaskError> {
+/// Reads the text of the file at `path`. What lives as long as the process, its names, is made last, so that a file with faults
+/// leaves nothing.
+pub fn parse(path: &Path, text: &str) -> Result<Custom, TaskError> {
+    let id = path.to_string_lossy().into_owned();
     let mut file = File::open(path, text)?;
     let name = file.text("name")?.unwrap_or_else(|| spec::task_name(&id).into());
     let (text_column, label_column, pair) = (file.column("text")?, file.column("label")?, file.text("pair")?);
@@ -294,26 +296,37 @@ impl<'a> File<'a> {
     fn classes(&self, value: &Spanned<DeValue>) -> Result<Labels, TaskError> {
         let at = value.span().start;
         let mut names: Vec<String> = Vec::new();
-        let mut written = Vec::new();
+        let mut written: Vec<(String, usize)> = Vec::new();
+        let many = |n: usize| match n > MOST_CLASSES {
+            true => Err(self.wrong(at, format!("{n} labels"), &format!("at most {MOST_CLASSES}"))),
+            false => Ok(()),
+        };
+        let twice = |at: usize, name: &str| Err(self.wrong(at, format!("{name:?} twice"), "every label once"));
         match value.get_ref() {
             DeValue::Array(list) => {
-                names = self.strings("labels", list)?;
-                if let Some(twice) = (1..names.len()).find(|i| names[..*i].contains(&names[*i])) {
-                    let at = list.get(twice).map_or(at, |value| value.span().start);
-                    return Err(self.wrong(at, format!("{:?} twice", names[twice]), "every label once"));
+                many(list.len())?;
+                for (value, name) in list.iter().zip(self.strings("labels", list)?) {
+                    if names.contains(&name) {
+                        return twice(value.span().start, &name);
+                    }
+                    names.push(name);
                 }
             }
             DeValue::Table(table) => {
+                many(table.len())?;
                 let mut entries: Vec<_> = table.iter().collect();
                 // The file's own order is that of the outputs.
                 entries.sort_by_key(|(key, _)| key.span().start);
                 for (key, value) in entries {
-                    let name = self.string(key.get_ref(), value)?;
+                    let (stands, name) = (key.get_ref().trim(), self.string(key.get_ref(), value)?);
+                    if written.iter().any(|(known, _)| known == stands) {
+                        return twice(key.span().start, stands);
+                    }
                     let class = names.iter().position(|known| *known == name).unwrap_or_else(|| {
                         names.push(name);
                         names.len() - 1
                     });
-                    written.push((key.get_ref().trim().to_string(), class));
+                    written.push((stands.to_string(), class));
                 }
             }
             _ => {
@@ -323,7 +336,6 @@ impl<'a> File<'a> {
         }
         match names.len() {
             0 | 1 => Err(self.wrong(at, format!("{} labels", names.len()), "two or more")),
-            n if n > MOST_CLASSES => Err(self.wrong(at, format!("{n} labels"), &format!("at most {MOST_CLASSES}"))),
             _ => Ok(Labels::Classes { names, written }),
         }
     }
@@ -394,7 +406,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Custom, String> {
-        parse(Path::new("/of/mine/reviews.toml"), "/of/mine/reviews.toml".into(), text).map_err(|e| e.to_string())
+        parse(Path::new("/of/mine/reviews.toml"), text).map_err(|e| e.to_string())
     }
 
     const SIX: &str = "name = \"Reviews\"\ntext = \"review\"\nlabel = \"stars\"\nlabels = [\"bad\", \"good\"]\ntrain = \"train.csv\"\nvalidation = 0.1\n";
@@ -476,6 +488,10 @@ mod tests {
                 .contains("expected accuracy, matthews, each once, for 3 labels")
         );
         assert!(told("[\"bad\", \"good\"]", "[\"bad\"]").contains("1 labels; expected two or more"));
+        let same = told("[\"bad\", \"good\"]", "{ 0 = \"bad\", \" 0\" = \"good\" }");
+        assert!(same.contains("line 4: \"0\" twice; expected every label once"), "{same}");
+        let many = format!("[{}]", "\"a\", ".repeat(10_001));
+        assert!(told("[\"bad\", \"good\"]", &many).contains("10001 labels; expected at most 10000"));
         assert!(told("labels = [\"bad\", \"good\"]\n", "").contains("no labels; expected labels = ["));
         assert!(told("0.1", "0.1\nscore = { low = 0, high = 1 }").contains("labels and score; expected one of them"));
         assert!(
