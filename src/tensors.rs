@@ -14,8 +14,10 @@ use std::ops::Range;
 use std::path::Path;
 use thiserror::Error;
 
-/// Largest file that is read, in bytes.
+/// Largest file of a model's weights that is read, in bytes.
 pub const MAX_FILE: u64 = 64 << 30;
+/// Largest file of an adapter, in bytes: rank 8 on all of a model's matrices is less than a hundredth of this.
+const MAX_ADAPTER: u64 = 4 << 30;
 /// Most tensors that a file may name.
 const MAX_TENSORS: usize = 20_000;
 /// Most characters of a file's own text that an error repeats.
@@ -60,9 +62,9 @@ pub struct TensorFile {
 }
 
 impl TensorFile {
-    /// Reads a whole file.
+    /// Reads the whole file of an adapter.
     pub fn open(path: &Path) -> Result<Self, TensorFileError> {
-        Self::parse(Cow::Owned(untrusted::read_capped(path, MAX_FILE)?))
+        Self::parse(Cow::Owned(untrusted::read_capped(path, MAX_ADAPTER)?))
     }
 
     /// Finds out what kind of file `bytes` are and which tensors they hold.

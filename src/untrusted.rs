@@ -37,19 +37,28 @@ pub fn brief(text: &str, most: usize) -> String {
 
 /// The bytes of a file that has at most `most` of them; a larger one is an error of kind `FileTooLarge` and is not read.
 pub fn read_capped(path: &Path, most: u64) -> Result<Vec<u8>> {
-    let file = File::open(path)?;
+    // Opening a pipe waits for who writes into it, so what it is is asked before, too.
+    let file = if path.metadata()?.is_file() { File::open(path)? } else { return Err(no_file()) };
     let about = file.metadata()?;
     if !about.is_file() {
-        return Err(Error::new(ErrorKind::InvalidInput, "not a file"));
+        return Err(no_file());
     }
     let too_large = |found: u64| Error::new(ErrorKind::FileTooLarge, format!("{found} bytes, at most {most} are read"));
     if about.len() > most {
         return Err(too_large(about.len()));
     }
-    let mut bytes = Vec::with_capacity(about.len() as usize);
+    let mut bytes = Vec::new();
+    let room = usize::try_from(about.len()).is_ok_and(|size| bytes.try_reserve_exact(size).is_ok());
+    if !room {
+        return Err(Error::new(ErrorKind::OutOfMemory, format!("{} bytes, more than the memory holds", about.len())));
+    }
     // A file may grow while it is read.
     file.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most { Err(too_large(bytes.len() as u64)) } else { Ok(bytes) }
+}
+
+fn no_file() -> Error {
+    Error::new(ErrorKind::InvalidInput, "not a file")
 }
 
 thread_local! {

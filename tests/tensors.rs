@@ -37,8 +37,8 @@ fn numbers(value: &Value) -> Vec<f64> {
 fn tensors_of_every_type_are_read() {
     let reference: Value = serde_json::from_slice(&bytes("tensors.json")).expect("JSON");
     let reference = reference.as_object().expect("an object");
-    // Saved as it is, and under a name beside things that are no tensors.
-    for name in ["tensors.bin", "nested.bin"] {
+    // Saved as it is, under a name beside things that are no tensors, and as before PyTorch 1.6.
+    for name in ["tensors.bin", "nested.bin", "legacy.bin"] {
         let file = TensorFile::open(&path(name)).expect("a file");
         assert_eq!(file.entries().len(), reference.len());
         for (tensor, entry) in file.entries() {
@@ -57,7 +57,6 @@ fn tensors_of_every_type_are_read() {
 
 #[test]
 fn what_is_not_read_is_told_with_what_to_do() {
-    refusal(bytes("legacy.bin"), &["before version 1.6", "torch.save(torch.load("]);
     refusal(bytes("strided.bin"), &["\"w\"", "[3, 2]", "strides [1, 3]", ".contiguous()"]);
     refusal(bytes("module.bin"), &["torch.nn.modules", "only dictionaries of tensors", "python -c"]);
     refusal(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n".to_vec(), &["git lfs pull"]);
@@ -106,7 +105,7 @@ fn harmful_pickles_are_refused() {
     refusal(torch(&shell), &["\"posix.system\"", "nothing in them is run"]);
     refusal(torch(b"\x80\x02cbuiltins\nev\x1b]0;x\x07al\n."), &["\\u{1b}", "\\u{7}"]);
     // A text of 4 GiB, an integer of 255 bytes, arguments that are not there.
-    refusal(torch(b"\x80\x02}X\xff\xff\xff\xffw"), &["data.pkl is broken", "ends too early"]);
+    refusal(torch(b"\x80\x02}X\xff\xff\xff\xffw"), &["its pickle is broken", "ends too early"]);
     refusal(torch(b"\x80\x02\x8a\xff\x01"), &["ends too early"]);
     refusal(torch(b"\x80\x02}X\x01\0\0\0wctorch._utils\n_rebuild_tensor_v2\n)Rs."), &["arguments that do not fit"]);
     refusal(torch(b"\x80\x02}R."), &["empty stack"]);
@@ -133,6 +132,24 @@ fn harmful_pickles_are_refused() {
 }
 
 #[test]
+fn what_was_saved_before_torch_1_6_is_checked_as_well() {
+    let whole = bytes("legacy.bin");
+    let changed = |from: &[u8], to: &[u8]| {
+        let at = whole.windows(from.len()).position(|w| w == from).expect("it is there");
+        [&whole[..at], to, &whole[at + from.len()..]].concat()
+    };
+    refusal(whole[..whole.len() - 1].to_vec(), &["truncated: it ends within its storage"]);
+    refusal(whole[..100].to_vec(), &["its pickle is broken", "ends too early"]);
+    refusal(changed(b"M\xe9\x03.", b"M\xe8\x03."), &["other than 1001"]);
+    refusal(changed(b"little_endianq\x02\x88", b"little_endianq\x02\x89"), &["byteorder is not little"]);
+    // A storage of one value, behind its count.
+    let counts = whole.windows(8).rposition(|w| w == 1u64.to_le_bytes()).expect("a count");
+    let mut more = whole.clone();
+    more[counts] = 2;
+    refusal(more, &["has 2 values, 1 expected"]);
+}
+
+#[test]
 fn harmful_archives_are_refused() {
     refusal(zip(&[("a/data/0", &[0; 16])]), &["0 data.pkl"]);
     refusal(zip(&[("a/data.pkl", b"."), ("b/data.pkl", b".")]), &["2 data.pkl"]);
@@ -144,7 +161,7 @@ fn harmful_archives_are_refused() {
     refusal(packed, &["\"a/data.pkl\"", "compressed"]);
     let gone =
         [b"\x80\x02}X\x01\0\0\0wctorch._utils\n_rebuild_tensor_v2\n(", STORAGE, b"K\0K\x04\x85K\x01\x85\x89NtRs."];
-    refusal(zip(&[("a/data.pkl", &gone.concat())]), &["\"w\"", "storage \"0\" is not in the archive"]);
+    refusal(zip(&[("a/data.pkl", &gone.concat())]), &["\"w\"", "storage \"0\" is not in the file"]);
 }
 
 /// Flips, cuts and copies of bytes: nothing of it may panic, and what is still read stays within the file.
@@ -158,7 +175,7 @@ fn changed_bytes_do_no_harm() {
         (state % below.max(1) as u64) as usize
     };
     let mut read = 0;
-    for whole in [bytes("tensors.bin"), bytes("nested.bin"), bytes("loralib.bin")] {
+    for whole in [bytes("tensors.bin"), bytes("nested.bin"), bytes("loralib.bin"), bytes("legacy.bin")] {
         for round in 0..20_000 {
             let mut changed = whole.clone();
             for _ in 0..1 + draw(4) {

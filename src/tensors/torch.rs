@@ -1,8 +1,9 @@
-//! PyTorch's `.bin` (`torch.save` of a state dict, since 1.6): a zip archive of stored members, `NAME/data.pkl` that names the
-//! tensors and `NAME/data/KEY` with the bytes of each storage. The pickle is read by a machine of its own that knows tensors
-//! and dictionaries and can run nothing.
+//! PyTorch's `.bin` (`torch.save` of a state dict): since 1.6 a zip archive of stored members, `NAME/data.pkl` that names the
+//! tensors and `NAME/data/KEY` with the bytes of each storage; before it pickles one after the other and then the storages. The
+//! pickles are read by a machine of its own that knows tensors and dictionaries and can run nothing.
 
 mod archive;
+mod legacy;
 mod pickle;
 
 use super::{Entry, MAX_TENSORS, TensorFileError, bytes_of, content, shown};
@@ -10,26 +11,19 @@ use pickle::{Found, Tensor};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// Largest data.pkl that is read, in bytes.
+/// Largest pickle that is read, in bytes.
 const MAX_PICKLE: usize = 16 << 20;
 
-/// A zip archive or, of the time before 1.6, a bare pickle.
 pub(super) fn is_torch(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"PK\x03\x04") || is_legacy(bytes)
-}
-
-/// The magic number 0x1950a86a20f9469cfc6c, pickled.
-fn is_legacy(bytes: &[u8]) -> bool {
-    bytes.first() == Some(&0x80) && bytes.get(2..14) == Some(b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19")
+    bytes.starts_with(b"PK\x03\x04") || legacy::is_legacy(bytes)
 }
 
 pub(super) fn entries(bytes: &[u8]) -> Result<BTreeMap<String, Entry>, TensorFileError> {
-    if is_legacy(bytes) {
-        return content(
-            "in PyTorch's format of before version 1.6; save it again with a newer one: \
-             python -c 'import sys, torch; torch.save(torch.load(sys.argv[1], weights_only=True), sys.argv[2])' OLD NEW",
-        );
-    }
+    if legacy::is_legacy(bytes) { legacy::entries(bytes) } else { archived(bytes) }
+}
+
+/// The tensors of an archive.
+fn archived(bytes: &[u8]) -> Result<BTreeMap<String, Entry>, TensorFileError> {
     let members = archive::members(bytes)?;
     let roots: Vec<&str> = members.keys().filter_map(|name| name.strip_suffix("/data.pkl")).collect();
     let [root] = roots[..] else {
@@ -38,20 +32,28 @@ pub(super) fn entries(bytes: &[u8]) -> Result<BTreeMap<String, Entry>, TensorFil
     let member = |name: &str| members.get(format!("{root}/{name}").as_str()).cloned();
     let text = |range: Range<usize>| bytes.get(range).unwrap_or_default();
     if member("byteorder").is_some_and(|range| text(range) != b"little") {
-        return content("its byteorder is not little");
+        return content(BIG_ENDIAN);
     }
     let pickled = member("data.pkl").map(text).unwrap_or_default();
     if pickled.len() > MAX_PICKLE {
         return content(format!("its data.pkl has {} bytes, at most {MAX_PICKLE} are read", pickled.len()));
     }
-    let found = pickle::read(pickled)?;
-    let tensors = state_dict(&found)?;
+    placed_all(&pickle::read(pickled)?, |key| member(&format!("data/{key}")))
+}
+
+const BIG_ENDIAN: &str = "its byteorder is not little";
+
+/// Every tensor of a state dict, its storages lying where `storage` says.
+fn placed_all(
+    found: &Found,
+    storage: impl Fn(&str) -> Option<Range<usize>>,
+) -> Result<BTreeMap<String, Entry>, TensorFileError> {
+    let tensors = state_dict(found)?;
     if tensors.len() > MAX_TENSORS {
         return content(format!("{} tensors, at most {MAX_TENSORS} are read", tensors.len()));
     }
     let entry = |(name, tensor): (&str, &Tensor)| {
-        let place = member(&format!("data/{}", tensor.key));
-        placed(tensor, place).map(|entry| (name.to_string(), entry)).map_err(|what| {
+        placed(tensor, storage(tensor.key)).map(|entry| (name.to_string(), entry)).map_err(|what| {
             let what = format!("tensor {}: {what}", shown(name));
             TensorFileError::Content(what)
         })
@@ -80,7 +82,7 @@ fn state_dict<'f, 'a>(found: &'f Found<'a>) -> Result<Vec<(&'a str, &'f Tensor<'
 
 /// Where a tensor lies, `place` being that of its storage.
 fn placed(tensor: &Tensor, place: Option<Range<usize>>) -> Result<Entry, String> {
-    let Some(place) = place else { return Err(format!("its storage {} is not in the archive", shown(tensor.key))) };
+    let Some(place) = place else { return Err(format!("its storage {} is not in the file", shown(tensor.key))) };
     let mut expected = 1usize;
     for (size, stride) in tensor.shape.iter().zip(&tensor.strides).rev() {
         // The stride along one row or none says nothing.

@@ -3,7 +3,7 @@
 //! list, so that a memo can neither copy nor nest without end; list, stack and dimensions are capped.
 
 use super::super::{Dtype, MAX_TENSORS, TensorFileError, content, shown};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Most values that a pickle may make, and most that may wait on the stack.
 const MAX_VALUES: usize = 1_000_000;
@@ -37,10 +37,12 @@ enum Class {
 }
 
 enum Value<'a> {
-    /// Something that says nothing of tensors: a number with a fraction, a list, `None`.
+    /// Something that says nothing of tensors: a number with a fraction, `None`.
     Other,
+    Truth(bool),
     Integer(i64),
     Text(&'a str),
+    List(Vec<Id>),
     Class(Class),
     Tuple(Vec<Id>),
     Dictionary(Vec<(Id, Id)>),
@@ -52,9 +54,37 @@ enum Value<'a> {
 pub struct Found<'a> {
     values: Vec<Value<'a>>,
     whole: Id,
+    /// Bytes of the pickle.
+    pub length: usize,
 }
 
 impl<'a> Found<'a> {
+    /// The texts of a list of texts.
+    pub fn texts(&self) -> Option<Vec<&'a str>> {
+        let Value::List(items) = &self.values[self.whole] else { return None };
+        let text = |id: &Id| if let Value::Text(text) = self.values[*id] { Some(text) } else { None };
+        items.iter().map(text).collect()
+    }
+
+    /// A member of the outermost dictionary that is true or false.
+    pub fn truth(&self, name: &str) -> Option<bool> {
+        let (_, id) = self.items(self.whole).find(|(known, _)| *known == name)?;
+        if let Value::Truth(truth) = self.values[id] { Some(truth) } else { None }
+    }
+
+    /// Type and values of every storage by its name; an error where one is described in two ways.
+    pub fn storages(&self) -> Result<BTreeMap<&'a str, (Dtype, usize)>, TensorFileError> {
+        let mut found = BTreeMap::new();
+        for value in &self.values {
+            if let Value::Storage(dtype, key, count) = *value
+                && *found.entry(key).or_insert((dtype, count)) != (dtype, count)
+            {
+                return content(format!("its storage {} is described in two ways", shown(key)));
+            }
+        }
+        Ok(found)
+    }
+
     /// Tensors of the outermost dictionary by name.
     pub fn tensors(&self) -> Vec<(&'a str, &Tensor<'a>)> {
         self.tensors_of(self.whole)
@@ -89,7 +119,7 @@ impl<'a> Found<'a> {
     }
 }
 
-/// Reads a pickle to its end.
+/// Reads the pickle that the bytes begin with.
 pub fn read(bytes: &[u8]) -> Result<Found<'_>, TensorFileError> {
     let (values, stack, marks, memo) = Default::default();
     let mut machine = Machine { bytes, at: 0, values, stack, marks, memo, tensors: 0 };
@@ -97,9 +127,9 @@ pub fn read(bytes: &[u8]) -> Result<Found<'_>, TensorFileError> {
         let start = machine.at;
         match machine.step() {
             Ok(None) => {}
-            Ok(Some(whole)) => return Ok(Found { values: machine.values, whole }),
+            Ok(Some(whole)) => return Ok(Found { values: machine.values, whole, length: machine.at }),
             Err(Stop::Refused(what)) => return content(what),
-            Err(Stop::Broken(what)) => return content(format!("data.pkl is broken at byte {start}: {what}")),
+            Err(Stop::Broken(what)) => return content(format!("its pickle is broken at byte {start}: {what}")),
         }
     }
 }
@@ -133,16 +163,16 @@ impl<'a> Machine<'a> {
             0x80 => {
                 let [version] = self.take()?;
                 if version > 3 {
-                    return refused(format!(
-                        "data.pkl has pickle protocol {version}, expected 2, which torch.save takes"
-                    ));
+                    return refused(format!("its pickle has protocol {version}, expected 2, which torch.save takes"));
                 }
             }
             b'c' => self.class()?,
             b'(' => self.open()?,
             b')' => self.push(Value::Tuple(Vec::new()))?,
             b'}' => self.push(Value::Dictionary(Vec::new()))?,
-            b']' | b'N' | 0x88 | 0x89 => self.push(Value::Other)?,
+            b']' => self.push(Value::List(Vec::new()))?,
+            b'N' => self.push(Value::Other)?,
+            0x88 | 0x89 => self.push(Value::Truth(opcode == 0x88))?,
             b'G' => {
                 let [_, _, _, _, _, _, _, _] = self.take()?;
                 self.push(Value::Other)?;
@@ -198,14 +228,13 @@ impl<'a> Machine<'a> {
                 let items = self.close()?;
                 self.set(&items)?;
             }
-            // What a list holds is of no use.
             b'a' => {
-                self.pop()?;
-                self.top()?;
+                let item = self.pop()?;
+                self.append(&[item])?;
             }
             b'e' => {
-                self.close()?;
-                self.top()?;
+                let items = self.close()?;
+                self.append(&items)?;
             }
             b'Q' => self.storage()?,
             b'R' => self.call()?,
@@ -219,7 +248,7 @@ impl<'a> Machine<'a> {
             }
             b'.' => return self.pop().map(Some),
             other => {
-                return refused(format!("data.pkl asks for opcode {other:#04x} at byte {}: {WANTED}", self.at - 1));
+                return refused(format!("its pickle asks for opcode {other:#04x} at byte {}: {WANTED}", self.at - 1));
             }
         }
         Ok(None)
@@ -246,7 +275,7 @@ impl<'a> Machine<'a> {
 
     fn push(&mut self, value: Value<'a>) -> Step<()> {
         if self.values.len() >= MAX_VALUES {
-            return refused(format!("data.pkl holds more than {MAX_VALUES} values"));
+            return refused(format!("its pickle holds more than {MAX_VALUES} values"));
         }
         self.values.push(value);
         self.put(self.values.len() - 1)
@@ -254,7 +283,7 @@ impl<'a> Machine<'a> {
 
     fn put(&mut self, id: Id) -> Step<()> {
         if self.stack.len() >= MAX_STACK {
-            return refused(format!("data.pkl puts more than {MAX_STACK} values on its stack"));
+            return refused(format!("its pickle puts more than {MAX_STACK} values on its stack"));
         }
         self.stack.push(id);
         Ok(())
@@ -280,7 +309,7 @@ impl<'a> Machine<'a> {
 
     fn open(&mut self) -> Step<()> {
         if self.marks.len() >= MAX_STACK {
-            return refused(format!("data.pkl puts more than {MAX_STACK} marks on its stack"));
+            return refused(format!("its pickle puts more than {MAX_STACK} marks on its stack"));
         }
         self.marks.push(self.stack.len());
         Ok(())
@@ -313,6 +342,15 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
+    fn append(&mut self, items: &[Id]) -> Step<()> {
+        let on = self.top()?;
+        match &mut self.values[on] {
+            Value::List(held) => held.extend(items),
+            _ => return Err(Stop::Broken("items of what is no list")),
+        }
+        Ok(())
+    }
+
     /// An integer of up to eight bytes.
     fn integer(&mut self) -> Step<()> {
         let [length] = self.take()?;
@@ -341,7 +379,7 @@ impl<'a> Machine<'a> {
         self.push(Value::Class(class))
     }
 
-    /// BINPERSID on ("storage", class, key, device, count).
+    /// BINPERSID on ("storage", class, key, device, count) or, before 1.6, with None as the last: a view otherwise.
     fn storage(&mut self) -> Step<()> {
         let id = self.pop()?;
         let storage = match &self.values[id] {
@@ -352,6 +390,14 @@ impl<'a> Machine<'a> {
                     Value::Text(key),
                     _,
                     Value::Integer(count),
+                ]
+                | [
+                    Value::Text("storage"),
+                    Value::Class(Class::Storage(dtype)),
+                    Value::Text(key),
+                    _,
+                    Value::Integer(count),
+                    Value::Other,
                 ] => usize::try_from(*count).ok().map(|count| Value::Storage(*dtype, key, count)),
                 _ => None,
             },
@@ -410,7 +456,7 @@ fn refused<T>(what: String) -> Step<T> {
 }
 
 fn unknown<T>(module: &str, name: &str) -> Step<T> {
-    refused(format!("data.pkl asks for {}: {WANTED}", shown(&format!("{module}.{name}"))))
+    refused(format!("its pickle asks for {}: {WANTED}", shown(&format!("{module}.{name}"))))
 }
 
 /// The type of the values in a storage class of torch.
