@@ -11,6 +11,7 @@ pub mod parquet;
 mod source;
 pub mod submission;
 pub mod survey;
+mod tabs;
 mod tokenize;
 pub mod tokens;
 mod tsv;
@@ -21,7 +22,7 @@ pub use source::{Source, Split, files, load, load_file, load_file_rows, load_row
 pub use tokenize::{Encoded, Tokenizer};
 pub use tsv::{parse, parse_test};
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 /// One labelled row. `label` is the class number, or the score of a regression task.
@@ -33,45 +34,52 @@ pub struct Example {
 }
 
 /// Labelled rows with their places in their files.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rows {
     pub examples: Vec<Example>,
-    /// Of each example, counted from 1.
-    pub numbers: Vec<u64>,
-    /// They are lines, the header included; else rows.
-    pub lines: bool,
+    /// Of each example: which of the files, and where in it.
+    places: Vec<(u32, format::Place)>,
+    /// Names of the files, in their order.
+    files: Vec<String>,
 }
 
 impl Rows {
-    fn of_lines() -> Self {
-        Self { examples: Vec::new(), numbers: Vec::new(), lines: true }
+    /// None yet, those of the file with this name to come.
+    fn of(file: impl Into<String>) -> Self {
+        Self { files: vec![file.into()], ..Self::default() }
     }
 
-    fn push(&mut self, example: Example, number: u64) {
+    /// What is pushed from now on is of this file.
+    fn begin(&mut self, file: impl Into<String>) {
+        self.files.push(file.into());
+    }
+
+    fn push(&mut self, example: Example, place: format::Place) {
         self.examples.push(example);
-        self.numbers.push(number);
-    }
-
-    fn push_at(&mut self, example: Example, place: format::Place) {
-        let (number, lines) = match place {
-            format::Place::Line(line) => (line, true),
-            format::Place::Row(row) => (row, false),
-        };
-        self.lines = lines;
-        self.push(example, number);
+        self.places.push((self.files.len().saturating_sub(1) as u32, place));
     }
 
     /// Those whose index `keeps` lets through.
     fn only(self, keeps: impl Fn(usize) -> bool) -> Self {
-        let kept = self.examples.into_iter().zip(self.numbers).enumerate().filter(|(i, _)| keeps(*i));
-        let (examples, numbers) = kept.map(|(_, row)| row).unzip();
-        Self { examples, numbers, lines: self.lines }
+        let kept = self.examples.into_iter().zip(self.places).enumerate().filter(|(i, _)| keeps(*i));
+        let (examples, places) = kept.map(|(_, row)| row).unzip();
+        Self { examples, places, files: self.files }
     }
 
-    /// Where an example stands: `line 12`, `row 11`.
+    /// Where an example stands: `line 12`, `row 11`; with the file's name where there are several.
     pub fn place(&self, index: usize) -> String {
-        let number = self.numbers.get(index).copied().unwrap_or_default();
-        if self.lines { format!("line {number}") } else { format!("row {number}") }
+        let Some((file, place)) = self.places.get(index) else { return String::new() };
+        let within = match place {
+            format::Place::Line(line) => format!("line {line}"),
+            format::Place::Row(row) => format!("row {row}"),
+        };
+        match self.files.get(*file as usize).filter(|_| self.files.len() > 1) {
+            None => within,
+            Some(path) => {
+                let name = Path::new(path).file_name().map_or(path.as_str().into(), |name| name.to_string_lossy());
+                format!("{name} {within}")
+            }
+        }
     }
 }
 

@@ -9,8 +9,7 @@ mod svg;
 mod text;
 
 use crate::figure::Figure;
-use std::fs::{self, File};
-use std::io::Write;
+use crate::whole;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -96,21 +95,7 @@ pub fn format_of(path: &Path) -> Result<&'static dyn Exporter, ExportError> {
 /// Writes `figure` in the format that the ending of `path` names. The file appears whole or not at all.
 pub fn write(figure: &Figure, size: &Size, path: &Path) -> Result<(), ExportError> {
     let bytes = format_of(path)?.bytes(figure, size)?;
-    let part = path.with_extension("part");
-    let put = || {
-        if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
-            fs::create_dir_all(folder)?;
-        }
-        let mut file = File::create(&part)?;
-        file.write_all(&bytes)?;
-        file.sync_all()?;
-        fs::rename(&part, path)
-    };
-    put().map_err(|source| {
-        // What was half written is of no use; the first error is the one to tell.
-        let _ = fs::remove_file(&part);
-        ExportError::Io { path: path.into(), source }
-    })
+    whole::write(path, &bytes).map_err(|source| ExportError::Io { path: path.into(), source })
 }
 
 /// The first of `stem.ending`, `stem-2.ending`, ... that does not exist in `folder`.

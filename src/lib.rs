@@ -4,7 +4,7 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | 0 words | [`event`], [`record`], [`spec`], [`untrusted`], [`config`] |
+//! | 0 words | [`event`], [`record`], [`spec`], [`untrusted`], [`whole`], [`config`] |
 //! | 1 mathematics | [`cache`], [`hub`], [`random`], [`metric`], [`stats`], [`task`], [`data`], [`tensors`], [`adapter`], [`model`], [`analysis`], [`train`], [`cpu`], [`cuda`], [`format`](mod@format), [`job`], [`sweep`], [`tracker`] |
 //! | 2 memory | [`store`] |
 //! | 3 motion | [`engine`] |
@@ -16,6 +16,7 @@ pub mod event;
 pub mod record;
 pub mod spec;
 pub mod untrusted;
+pub mod whole;
 
 pub mod config;
 

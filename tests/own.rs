@@ -5,7 +5,7 @@
 mod program;
 
 use eigenscope::adapter;
-use eigenscope::data::{self, Example, Source, Split};
+use eigenscope::data::{self, Example, Rows, Source, Split};
 use eigenscope::event::{Level, RunEvent, RunFacts};
 use eigenscope::job::{self, Job, execute};
 use eigenscope::spec::RunSpec;
@@ -22,7 +22,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-const FORMATS: [&str; 4] = ["csv", "tsv", "jsonl", "parquet"];
+const FORMATS: [&str; 5] = ["csv", "tsv", "quoted-tsv", "jsonl", "parquet"];
 
 /// A label as a file has it.
 fn written(task: &dyn Task, label: f64) -> String {
@@ -32,11 +32,26 @@ fn written(task: &dyn Task, label: f64) -> String {
     }
 }
 
+/// The line of each row.
+fn lines(rows: &Rows) -> Vec<u64> {
+    let line = |i| rows.place(i).strip_prefix("line ").expect("a line").parse().expect("a number");
+    (0..rows.examples.len()).map(line).collect()
+}
+
 /// Writes rows in a format; columns text, label and, where there is a second text, pair, beside one that nobody wants.
 fn write(path: &Path, format: &str, task: &dyn Task, rows: &[Example]) {
     let paired = rows[0].pair.is_some();
     match format {
-        "csv" | "tsv" => {
+        "tsv" => {
+            let line = |(i, row): (usize, &Example)| {
+                let cells = [i.to_string(), written(task, row.label), row.text.clone()];
+                format!("{}\n", cells.into_iter().chain(row.pair.clone()).collect::<Vec<_>>().join("\t"))
+            };
+            let names = if paired { "id\tlabel\ttext\tpair\n" } else { "id\tlabel\ttext\n" };
+            let rows: String = rows.iter().enumerate().map(line).collect();
+            fs::write(path, format!("{names}{rows}")).expect("written");
+        }
+        "csv" | "quoted-tsv" => {
             let delimiter = if format == "csv" { b',' } else { b'\t' };
             let mut writer = csv::WriterBuilder::new().delimiter(delimiter).from_path(path).expect("a file");
             let names = ["id", "label", "text", "pair"];
@@ -108,7 +123,7 @@ fn own(folder: &Path, format: &str, like: &dyn Task, train: &[Example], validati
     };
     let pair = if train[0].pair.is_some() { "pair = \"pair\"\n" } else { "" };
     let text = format!(
-        "name = \"Mine in {format}\"\ntext = \"text\"\n{pair}label = \"label\"\n{labels}\nmetric = {:?}\ntrain = \"train.{format}\"\nvalidation = \"dev.{format}\"\n",
+        "name = \"Mine in {format}\"\ntext = \"text\"\n{pair}label = \"label\"\n{labels}\nmetric = {:?}\nformat = \"{format}\"\ntrain = \"train.{format}\"\nvalidation = \"dev.{format}\"\n",
         like.metric_ids()
     );
     let path = folder.join(format!("{format}.toml"));
@@ -195,6 +210,65 @@ fn every_format_trains_to_the_same_bits_as_glues_own_files() {
     }
 }
 
+/// GLUE's files have quotes that no other closes.
+#[test]
+fn glues_own_files_are_rows_of_an_own_task_as_they_are() {
+    for (id, text, pair, label) in [
+        ("qnli", "question", "sentence", "label"),
+        ("mrpc", "#1 String", "#2 String", "Quality"),
+        ("sts-b", "sentence1", "sentence2", "score"),
+    ] {
+        let glue = task::glue(id).expect("a task");
+        let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/glue-sample").join(glue.folder());
+        let labels = match glue.labels() {
+            LabelKind::Classes(names) => format!("labels = {names:?}"),
+            LabelKind::Score { low, high } => format!("score = {{ low = {low}, high = {high} }}"),
+        };
+        let [train, dev] = ["train.tsv", "dev.tsv"].map(|name| place.join(name));
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("task.toml");
+        let toml = format!(
+            "text = {text:?}\npair = {pair:?}\nlabel = {label:?}\n{labels}\ntrain = {train:?}\nvalidation = {dev:?}\n"
+        );
+        fs::write(&path, toml).expect("written");
+        let own = task::find(path.to_str().expect("a path")).expect("a task");
+        for split in [Split::Train, Split::Validation] {
+            let rows = |task: &dyn Task| data::load_rows(task, &Source::Embedded, split).expect("rows");
+            let (mine, theirs) = (rows(own), rows(glue));
+            assert_eq!(mine.examples, theirs.examples, "{id}");
+            assert_eq!(lines(&mine), lines(&theirs), "{id}");
+        }
+    }
+}
+
+#[test]
+fn a_label_is_the_same_in_every_format() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rows = |labels: &str, name: &str, text: &str| {
+        fs::write(folder.path().join(name), text).expect("written");
+        let path = folder.path().join("task.toml");
+        let toml =
+            format!("text = \"a\"\nlabel = \"b\"\nlabels = {labels}\ntrain = \"{name}\"\nvalidation = \"{name}\"");
+        fs::write(&path, toml).expect("written");
+        let task = task::find(path.to_str().expect("a path")).expect("a task");
+        let rows = data::load(task, &Source::Embedded, Split::Train).map_err(|e| e.to_string())?;
+        Ok::<_, String>(rows.iter().map(|row| row.label).collect::<Vec<f64>>())
+    };
+    for (name, text) in [
+        ("n.csv", "a,b\nx,1\ny,1.0\nz,0.00\n"),
+        ("n.tsv", "a\tb\nx\t1\ny\t1.0\nz\t0.00\n"),
+        ("n.jsonl", "{\"a\":\"x\",\"b\":1}\n{\"a\":\"y\",\"b\":1.0}\n{\"a\":\"z\",\"b\":\"0.00\"}\n"),
+    ] {
+        assert_eq!(rows("[\"0\", \"1\"]", name, text), Ok(vec![1.0, 1.0, 0.0]), "{name}");
+    }
+    assert_eq!(rows("{ \"1.0\" = \"b\", \"0\" = \"a\" }", "m.jsonl", "{\"a\":\"x\",\"b\":1.0}"), Ok(vec![0.0]));
+    assert_eq!(rows("[\"false\", \"true\"]", "t.csv", "a,b\nx,True\ny,FALSE\nz,true\n"), Ok(vec![1.0, 0.0, 1.0]));
+    assert_eq!(rows("[\"False\", \"True\"]", "t.jsonl", "{\"a\":\"x\",\"b\":true}"), Ok(vec![1.0]));
+    for (name, text) in [("w.csv", "a,b\nx,1.5\n"), ("v.csv", "a,b\nx,tRue\n")] {
+        assert!(rows("[\"0\", \"1\"]", name, text).expect_err("no class").contains("expected one of 0, 1"), "{name}");
+    }
+}
+
 #[test]
 fn a_map_and_a_share_of_the_training_rows() {
     let (glue, train, _) = sample("sst-2");
@@ -213,10 +287,10 @@ fn a_map_and_a_share_of_the_training_rows() {
     let rows = |task: &dyn Task, split| data::load_rows(task, &Source::Embedded, split).expect("rows");
     let (kept, held) = (rows(task, Split::Train), rows(task, Split::Validation));
     assert_eq!((kept.examples.len(), held.examples.len()), (30, 10));
-    let mut numbers = [kept.numbers.clone(), held.numbers.clone()].concat();
+    let mut numbers = [lines(&kept), lines(&held)].concat();
     numbers.sort_unstable();
     assert_eq!(numbers, (1..=40).collect::<Vec<u64>>(), "every row once");
-    for (example, number) in kept.examples.iter().zip(&kept.numbers) {
+    for (example, number) in kept.examples.iter().zip(&lines(&kept)) {
         let theirs = &train[*number as usize - 1];
         assert_eq!((&example.text, example.label), (&theirs.text, 1.0 - theirs.label), "line {number}");
     }
@@ -296,7 +370,7 @@ fn faults_of_rows_are_told_with_their_place() {
     );
     assert_eq!(
         refused("a.tsv", b"text\tlabel\nx\t1\ngo\xffd\t1\n"),
-        "a.tsv, line 3, column \"text\": a byte that is not UTF-8 at byte 2 of the value; expected UTF-8"
+        "a.tsv, line 3: a byte that is not UTF-8 at byte 2; expected UTF-8"
     );
     assert_eq!(refused("a.csv", b""), "a.csv: no rows; expected a header and rows");
     assert_eq!(refused("a.csv", b"text,label\n"), "a.csv: no rows; expected a header and rows");
@@ -338,7 +412,7 @@ fn bom_crlf_and_quotes_are_read() {
     let rows = data::load_rows(task, &Source::Embedded, Split::Train).expect("rows");
     assert_eq!(rows.examples[0], Example { text: "a \"quoted\", text".into(), pair: None, label: 1.0 });
     assert_eq!(rows.examples[1], Example { text: "plain".into(), pair: None, label: 0.0 });
-    assert_eq!(rows.numbers, [2, 4]);
+    assert_eq!(lines(&rows), [2, 4]);
 }
 
 #[test]
@@ -380,11 +454,11 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_rows_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..300), at in 0..4usize) {
+    fn any_bytes_are_rows_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..300), at in 0..FORMATS.len()) {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join(format!("a.{}", FORMATS[at]));
         fs::write(&path, [&b"text,label\tx\n"[..], &bytes].concat()).expect("written");
-        let format = data::format::find(None, &path).expect("a format");
+        let format = data::format::find(Some(FORMATS[at]), &path).expect("a format");
         let _ = format.columns(&path);
         let _ = format.read(&path, &["text"], &mut |_, _| Ok(()));
     }

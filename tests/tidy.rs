@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Modules of each layer, lowest first; a module imports from its own layer or a lower one.
 const LAYERS: &[&[&str]] = &[
-    &["event", "record", "spec", "untrusted", "config"],
+    &["event", "record", "spec", "untrusted", "whole", "config"],
     &[
         "cache", "hub", "random", "metric", "stats", "task", "data", "tensors", "adapter", "model", "analysis",
         "train", "cpu", "cuda", "format", "job", "sweep", "tracker",
@@ -23,6 +23,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("spec", &["config"]),
     ("event", &["spec", "config", "record"]),
     ("untrusted", &["event", "record", "spec", "config"]),
+    ("whole", &["event", "record", "spec", "config", "untrusted"]),
     ("random", &["metric", "stats", "task", "data", "adapter", "model", "analysis", "train"]),
     ("metric", &["task", "data", "adapter", "model", "analysis", "train"]),
     ("stats", &["task", "data", "adapter", "model", "analysis", "train"]),

@@ -1,6 +1,7 @@
 //! What the program remembers between two starts, as a small TOML file. Knows no screen: names of columns and groupings are
 //! the table's own words, and who reads them leaves out what it does not know.
 
+use crate::whole;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::Path;
@@ -46,12 +47,8 @@ impl State {
 
     /// Replaces the file whole, so that a reader never sees half of it.
     pub fn save(&self, path: &Path) -> io::Result<()> {
-        let folder = path.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(folder)?;
         let text = toml::to_string(self).map_err(io::Error::other)?;
-        let partial = path.with_extension(format!("{}.partial", std::process::id()));
-        std::fs::write(&partial, text)?;
-        std::fs::rename(&partial, path)
+        whole::write(path, text.as_bytes())
     }
 }
 

@@ -2,8 +2,8 @@
 //! content.
 
 use crate::config;
+use crate::whole::{self, Part};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Folder `name` of the cache, made where it can be.
 pub fn folder(name: &str) -> PathBuf {
@@ -16,26 +16,14 @@ pub fn folder(name: &str) -> PathBuf {
 
 /// Whether files of this folder can be written.
 pub fn writable(folder: &Path) -> bool {
-    let probe = unique(&folder.join("probe"));
-    let written = std::fs::write(&probe, []).is_ok();
-    written && std::fs::remove_file(&probe).is_ok()
+    folder.is_dir() && Part::beside(&folder.join("probe")).is_ok()
 }
 
 /// Puts `bytes` in place of `path`; whoever reads meanwhile gets the old file or the new one. An error is only logged.
 pub fn replace(path: &Path, bytes: &[u8]) {
-    let part = unique(path);
-    if let Err(error) = std::fs::write(&part, bytes).and_then(|()| std::fs::rename(&part, path)) {
+    if let Err(error) = whole::write(path, bytes) {
         tracing::warn!("{} cannot be kept: {error}", path.display());
-        // Nothing is lost if it is not there.
-        let _ = std::fs::remove_file(&part);
     }
-}
-
-/// A name beside `path` that no other thread or process uses.
-fn unique(path: &Path) -> PathBuf {
-    static WRITTEN: AtomicU64 = AtomicU64::new(0);
-    let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
-    path.with_extension(format!("{}-{number}.part", std::process::id()))
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! Files of comma-separated and of tab-separated values with a header, fields in quotes where they need it. GLUE's own files, which
-//! know no quotes, are [`super::tsv`]'s.
+//! Files of comma-separated and of tab-separated values with a header, fields in quotes where they need it, as pandas writes
+//! them. Tab-separated files that know no quotes are [`super::tabs`]'s.
 
 use super::DataError;
 use super::format::{self, Each, Format, MAX_ROWS, Place, Value};
@@ -20,7 +20,8 @@ pub struct Delimited {
 }
 
 pub static CSV: Delimited = Delimited { id: "csv", endings: &["csv"], delimiter: b',' };
-pub static TSV: Delimited = Delimited { id: "tsv", endings: &["tsv", "tab"], delimiter: b'\t' };
+/// No ending tells it: most files of tabs have no quotes around fields, and a lone one would take rows together.
+pub static QUOTED_TSV: Delimited = Delimited { id: "quoted-tsv", endings: &[], delimiter: b'\t' };
 
 /// Bytes that the csv crate reads ahead.
 const AHEAD: u64 = 1 << 16;
@@ -133,11 +134,7 @@ impl Format for Delimited {
 
     fn read(&self, path: &Path, columns: &[&str], each: Each) -> Result<(), DataError> {
         let mut open = self.open(path)?;
-        let place = |column: &&str| {
-            let found = open.header.iter().position(|name| name == column);
-            found.ok_or_else(|| format::lacks(path, &open.header, column))
-        };
-        let places = columns.iter().map(place).collect::<Result<Vec<usize>, _>>()?;
+        let places = format::places(path, &open.header, columns)?;
         let mut record = ByteRecord::new();
         let mut rows = 0;
         while open.next(&mut record)? {

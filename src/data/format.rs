@@ -1,6 +1,6 @@
 //! Formats of files with named columns: one file and one line in [`ALL`] each. Knows no task.
 
-use super::{DataError, csv, jsonl, parquet};
+use super::{DataError, csv, jsonl, parquet, tabs};
 use std::path::Path;
 
 /// Most rows of a file.
@@ -64,7 +64,7 @@ pub trait Format: Sync {
 }
 
 /// Every format.
-pub static ALL: &[&dyn Format] = &[&csv::CSV, &csv::TSV, &jsonl::JsonLines, &parquet::Parquet];
+pub static ALL: &[&dyn Format] = &[&csv::CSV, &tabs::Tabs, &csv::QUOTED_TSV, &jsonl::JsonLines, &parquet::Parquet];
 
 /// The format with this id or, without one, by the ending of the file's name.
 pub fn find(id: Option<&str>, path: &Path) -> Result<&'static dyn Format, DataError> {
@@ -84,8 +84,15 @@ pub fn find(id: Option<&str>, path: &Path) -> Result<&'static dyn Format, DataEr
     })
 }
 
+/// Positions of columns in a file's header.
+pub(super) fn places(path: &Path, header: &[String], columns: &[&str]) -> Result<Vec<usize>, DataError> {
+    let place =
+        |column: &&str| header.iter().position(|name| name == column).ok_or_else(|| lacks(path, header, column));
+    columns.iter().map(place).collect()
+}
+
 /// The error where a file lacks a column.
-pub(super) fn lacks(path: &Path, found: &[String], column: &str) -> DataError {
+fn lacks(path: &Path, found: &[String], column: &str) -> DataError {
     let all = super::tsv::shorten(&found.join(", "));
     let problem = match found.iter().filter(|name| *name == column).count() {
         0 => format!("columns {all}; expected a column named {column:?}"),

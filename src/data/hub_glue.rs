@@ -1,7 +1,7 @@
 //! GLUE as the hub keeps it: Parquet files, a folder for each task, labels as numbers whose order is the hub's own. Knows no
 //! network: the files are on this disk.
 
-use super::format::Value;
+use super::format::{Place, Value};
 use super::parquet::Table;
 use super::{DataError, Example, Rows, Split};
 use crate::task::{Glue, HubLayout, LabelKind};
@@ -48,8 +48,9 @@ fn numbers(name: &str, stem: &str) -> Option<(usize, usize)> {
 
 /// All rows of files in the hub's layout, one file after the other.
 pub(super) fn load(task: &dyn Glue, paths: &[PathBuf]) -> Result<Rows, DataError> {
-    let mut rows = Rows { lines: false, ..Rows::of_lines() };
+    let mut rows = Rows::default();
     for path in paths {
+        rows.begin(path.display().to_string());
         read(task, path, &mut rows)?;
     }
     let file = || paths.first().map(|p| p.display().to_string()).unwrap_or_default();
@@ -76,7 +77,7 @@ fn read(task: &dyn Glue, path: &Path, rows: &mut Rows) -> Result<(), DataError> 
             (LabelKind::Score { low, high }, Value::Real(x)) if (low..=high).contains(x) => *x,
             (LabelKind::Score { low, high }, _) => return wrong(format!("a real number from {low} to {high}")),
         };
-        rows.push(Example { text: text(1)?, pair: layout.pair.map(|_| text(2)).transpose()?, label }, row);
+        rows.push(Example { text: text(1)?, pair: layout.pair.map(|_| text(2)).transpose()?, label }, Place::Row(row));
         Ok(())
     })
 }

@@ -78,7 +78,8 @@ impl Format for JsonLines {
             let mut cells = Vec::with_capacity(columns.len());
             for column in columns {
                 let Some(value) = fields.remove(*column) else {
-                    let names: Vec<String> = fields.keys().cloned().collect();
+                    let taken = columns.iter().take(cells.len()).map(|name| name.to_string());
+                    let names: Vec<String> = taken.chain(fields.keys().cloned()).collect();
                     let found = format!("fields {}", super::tsv::shorten(&names.join(", ")));
                     return Err(place.wrong(path, column, found, format!("a field {column:?} in every line")));
                 };
@@ -144,7 +145,7 @@ mod tests {
         );
         assert_eq!(
             told(&format!("{good}{{\"a\": 1}}")),
-            "rows.jsonl, line 2, column \"b\": fields ; expected a field \"b\" in every line"
+            "rows.jsonl, line 2, column \"b\": fields a; expected a field \"b\" in every line"
         );
         assert!(told("[{\"a\": 1}]").contains("line 1: a list; expected a JSON object a line; `jq"), "{}", told("[]"));
         assert!(told(&format!("{good}{{\"a\": 1")).contains("rows.jsonl, line 2: no JSON at column 7"));

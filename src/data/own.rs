@@ -58,8 +58,9 @@ fn format_of(task: &Custom, path: &Path) -> Result<&'static dyn Format, DataErro
 }
 
 fn read(task: &Custom, paths: &[PathBuf]) -> Result<Rows, DataError> {
-    let mut rows = Rows::of_lines();
+    let mut rows = Rows::default();
     for path in paths {
+        rows.begin(path.display().to_string());
         let columns = task.columns();
         format_of(task, path)?.read(path, &columns, &mut |place, cells| {
             let mut cells = columns.iter().zip(cells);
@@ -73,7 +74,7 @@ fn read(task: &Custom, paths: &[PathBuf]) -> Result<Rows, DataError> {
             let label =
                 label(task, &cell).ok_or_else(|| place.wrong(path, column, cell.describe(), task.expected()))?;
             let pair = task.layout().pair.map(|_| text(next())).transpose()?;
-            rows.push_at(Example { text: first, pair, label }, place);
+            rows.push(Example { text: first, pair, label }, place);
             Ok(())
         })?;
     }
@@ -81,7 +82,7 @@ fn read(task: &Custom, paths: &[PathBuf]) -> Result<Rows, DataError> {
     if rows.examples.is_empty() { Err(DataError::Empty { file: file() }) } else { Ok(rows) }
 }
 
-/// The class or score that a cell stands for.
+/// The class or score that a cell stands for: the same in every format of file.
 fn label(task: &Custom, cell: &Value) -> Option<f64> {
     match task.labels() {
         LabelKind::Classes(_) => {
@@ -89,11 +90,10 @@ fn label(task: &Custom, cell: &Value) -> Option<f64> {
                 Value::Text(text) => text.trim().to_string(),
                 Value::Whole(n) => n.to_string(),
                 Value::Truth(truth) => truth.to_string(),
-                // Tables with gaps keep whole numbers as real ones: 1.0 is 1.
-                Value::Real(x) => x.to_string(),
+                Value::Real(x) => format!("{x:?}"),
                 Value::Null => return None,
             };
-            task.class(&text).map(|class| class as f64)
+            class(task, &text).map(|class| class as f64)
         }
         LabelKind::Score { low, high } => {
             let score = match cell {
@@ -106,6 +106,17 @@ fn label(task: &Custom, cell: &Value) -> Option<f64> {
             Some(score).filter(|s| (low..=high).contains(s)).map(|s| parquet::shortest(s as f32))
         }
     }
+}
+
+/// The class that a text stands for. Tables with gaps keep whole numbers as real ones, so 1.0 is 1 where it is no class itself,
+/// and pandas writes True where others write true.
+fn class(task: &Custom, text: &str) -> Option<usize> {
+    let whole = || text.split_once('.').filter(|(_, rest)| rest.bytes().all(|b| b == b'0')).map(|(whole, _)| whole);
+    let truth = || {
+        let cases = [["true", "True", "TRUE"], ["false", "False", "FALSE"]];
+        cases.into_iter().find(|names| names.contains(&text))?.into_iter().find_map(|name| task.class(name))
+    };
+    task.class(text).or_else(|| task.class(whole()?)).or_else(truth)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ mod check;
 pub use check::{Checked, Fault, check};
 
 use crate::task::{self, Column, Glue, LabelKind, TestFile};
-use std::fs::{self, File};
+use crate::whole::Part;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
@@ -76,32 +76,25 @@ fn lines(all: &[impl ToString]) -> String {
 /// Writes the predictions of some sheets, in the order of their rows, and checks what was written. The zip appears whole and
 /// sound or not at all; `partial`: not every task need be there.
 pub fn write(path: &Path, predictions: &[(Sheet, Vec<String>)], partial: bool) -> Result<Checked, SubmissionError> {
-    let part = path.with_extension("part");
     let rows = |file: &TestFile| {
         predictions.iter().find(|(sheet, _)| sheet.file.name == file.name).map_or(file.rows, |(_, labels)| labels.len())
     };
-    let finish = || {
-        put(&part, predictions)?;
-        let checked = check(&part, &rows, partial)?;
-        if !checked.faults.is_empty() {
-            return Err(SubmissionError::Unsound { path: path.into(), faults: checked.faults });
-        }
-        fs::rename(&part, path).map_err(|source| SubmissionError::Io { path: path.into(), source })?;
-        Ok(checked)
-    };
-    finish().inspect_err(|_| {
-        // What was half written is of no use; the first error is the one to tell.
-        let _ = fs::remove_file(&part);
-    })
+    let io = |source| SubmissionError::Io { path: path.into(), source };
+    let mut part = Part::beside(path).map_err(io)?;
+    put(path, &mut part, predictions)?;
+    let checked = check(part.path(), &rows, partial)?;
+    if !checked.faults.is_empty() {
+        return Err(SubmissionError::Unsound { path: path.into(), faults: checked.faults });
+    }
+    part.keep().map_err(io)?;
+    Ok(checked)
 }
 
-fn put(path: &Path, predictions: &[(Sheet, Vec<String>)]) -> Result<(), SubmissionError> {
+/// Packs the predictions; `path` names the file in errors.
+fn put(path: &Path, part: &mut Part, predictions: &[(Sheet, Vec<String>)]) -> Result<(), SubmissionError> {
     let io = |source| SubmissionError::Io { path: path.into(), source };
     let packed = |error: zip::result::ZipError| SubmissionError::Zip { path: path.into(), what: error.to_string() };
-    if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
-        fs::create_dir_all(folder).map_err(io)?;
-    }
-    let mut zip = ZipWriter::new(BufWriter::new(File::create(path).map_err(io)?));
+    let mut zip = ZipWriter::new(BufWriter::new(part));
     for (sheet, labels) in predictions {
         let options = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Deflated);
         zip.start_file(sheet.entry(), options).map_err(packed)?;
@@ -111,6 +104,5 @@ fn put(path: &Path, predictions: &[(Sheet, Vec<String>)]) -> Result<(), Submissi
         }
         zip.write_all(text.as_bytes()).map_err(io)?;
     }
-    let file = zip.finish().map_err(packed)?.into_inner().map_err(|e| io(e.into_error()))?;
-    file.sync_all().map_err(io)
+    zip.finish().map_err(packed)?.flush().map_err(io)
 }

@@ -261,6 +261,7 @@ fn unseen(task: &dyn Task, survey: &mut Survey) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::format::Place;
     use crate::task;
 
     fn rows(all: &[(&str, Option<&str>, f64)]) -> Rows {
@@ -269,7 +270,9 @@ mod tests {
             pair: pair.map(str::to_string),
             label: *label,
         };
-        Rows { examples: all.iter().map(example).collect(), numbers: (2..).take(all.len()).collect(), lines: true }
+        let mut rows = Rows::of("rows.tsv");
+        all.iter().zip(2..).for_each(|(row, line)| rows.push(example(row), Place::Line(line)));
+        rows
     }
 
     fn look(id: &str, train: &Rows, validation: &Rows) -> Survey {
@@ -329,19 +332,28 @@ mod tests {
     }
 
     #[test]
-    fn many_rows_take_little_time() {
-        let text =
-            |i: u32| format!("a premise of some length with the number {i} in it, as sentences are, and more words");
-        let examples: Vec<Example> = (0..400_000)
-            .map(|i| Example { text: text(i % 399_000), pair: Some("a hypothesis".into()), label: f64::from(i % 3) })
-            .collect();
-        let numbers = (2..).take(examples.len()).collect();
-        let train = Rows { examples, numbers, lines: true };
-        let start = std::time::Instant::now();
+    fn of_several_files_a_row_tells_its_own() {
+        let mut train = rows(&[("a", None, 0.0)]);
+        train.begin("/of/mine/second.csv");
+        train.push(Example { text: "a".into(), pair: None, label: 0.0 }, Place::Line(2));
+        train.begin("third.parquet");
+        train.push(Example { text: "b".into(), pair: None, label: 1.0 }, Place::Row(1));
+        assert_eq!([0, 1, 2].map(|i| train.place(i)), ["rows.tsv line 2", "second.csv line 2", "third.parquet row 1"]);
+        let found = look("sst-2", &train, &rows(&[]));
+        assert!(found.warnings[0].contains("as rows.tsv line 2 and second.csv line 2"), "{:?}", found.warnings);
+        assert_eq!(train.only(|i| i > 0).place(0), "second.csv line 2");
+    }
+
+    #[test]
+    fn many_rows_are_counted() {
+        let text = |i: u32| format!("a premise with the number {i} in it");
+        let mut train = Rows::of("rows.tsv");
+        for i in 0..40_000 {
+            let example =
+                Example { text: text(i % 39_000), pair: Some("a hypothesis".into()), label: f64::from(i % 3) };
+            train.push(example, Place::Line(u64::from(i) + 2));
+        }
         let found = look("mnli", &train, &rows(&[]));
-        assert_eq!(found.splits[0].repeated, 1_000);
-        let seconds = start.elapsed().as_secs_f64();
-        eprintln!("400,000 rows: {seconds:.2} s");
-        assert!(seconds < 10.0, "{seconds} s");
+        assert_eq!((found.splits[0].rows, found.splits[0].repeated), (40_000, 1_000));
     }
 }

@@ -4,11 +4,11 @@
 
 use super::{Dataset, Encoded, Labels};
 use crate::config;
+use crate::whole::Part;
 use ring::digest::{Context, SHA256};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 /// First bytes of every file; another layout has another number.
@@ -129,27 +129,15 @@ impl Store {
     }
 
     fn try_keep(&self, key: &Digest, bytes: &[u8]) -> io::Result<()> {
-        static WRITTEN: AtomicU64 = AtomicU64::new(0);
         if bytes.len() as u64 > MOST_BYTES {
             return Ok(());
         }
-        fs::create_dir_all(&self.folder)?;
-        let path = self.path(key);
-        let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
-        let part = path.with_extension(format!("{}-{number}.part", std::process::id()));
-        let write = || -> io::Result<()> {
-            let mut file = File::create(&part)?;
-            file.write_all(MAGIC)?;
-            file.write_all(&(bytes.len() as u64).to_le_bytes())?;
-            file.write_all(ring::digest::digest(&SHA256, bytes).as_ref())?;
-            file.write_all(bytes)?;
-            file.sync_all()?;
-            fs::rename(&part, &path)
-        };
-        write().inspect_err(|_| {
-            // Nothing is lost if it is not there.
-            let _ = fs::remove_file(&part);
-        })?;
+        let mut part = Part::beside(&self.path(key))?;
+        part.write_all(MAGIC)?;
+        part.write_all(&(bytes.len() as u64).to_le_bytes())?;
+        part.write_all(ring::digest::digest(&SHA256, bytes).as_ref())?;
+        part.write_all(bytes)?;
+        part.keep()?;
         self.shrink(MOST_BYTES);
         Ok(())
     }

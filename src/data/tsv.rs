@@ -1,5 +1,6 @@
 //! GLUE's TSV files, labelled or not: tabs, no quoting (quotes are unbalanced), BOM and CRLF allowed. Streams; never holds more than one raw row.
 
+use super::format::Place;
 use super::lines::Lines;
 use super::{DataError, Example, Rows};
 use crate::task::{Column, LabelKind, Layout, Task, TestFile};
@@ -23,10 +24,10 @@ pub(super) fn rows(task: &dyn Task, file: &str, input: impl BufRead) -> Result<R
     } else {
         Places::from_indices(&layout)
     };
-    let mut rows = Rows::of_lines();
+    let mut rows = Rows::of(file);
     while let Some(text) = lines.next_line()? {
         if !text.is_empty() {
-            rows.push(places.row(task, file, lines.line, &fields(&text))?, lines.line);
+            rows.push(places.row(task, file, lines.line, &fields(&text))?, Place::Line(lines.line));
         }
     }
     if rows.examples.is_empty() { Err(DataError::Empty { file: file.into() }) } else { Ok(rows) }

@@ -2,6 +2,7 @@
 
 use super::{Target, TrackerError, Writer};
 use crate::record::{History, Scalar};
+use crate::whole::Part;
 use ::parquet::basic::Compression;
 use ::parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int32Type, Int64Type};
 use ::parquet::errors::ParquetError;
@@ -9,7 +10,6 @@ use ::parquet::file::metadata::KeyValue;
 use ::parquet::file::properties::WriterProperties;
 use ::parquet::file::writer::SerializedFileWriter;
 use ::parquet::schema::parser::parse_message_type;
-use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -45,28 +45,23 @@ impl Target for Parquet {
     }
 
     fn begin(&self, path: &Path) -> Result<Box<dyn Writer>, TrackerError> {
-        if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
-            fs::create_dir_all(folder).map_err(TrackerError::io(folder))?;
-        }
-        let part = path.with_extension("part");
-        let file = File::create(&part).map_err(TrackerError::io(&part))?;
+        let part = Part::beside(path).map_err(TrackerError::io(path))?;
         let made_by = KeyValue::new("eigenscope".into(), env!("CARGO_PKG_VERSION").to_string());
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
             .set_key_value_metadata(Some(vec![made_by]))
             .build();
         let schema = parse_message_type(SCHEMA).map_err(|e| TrackerError::content(path, e.to_string()))?;
-        let out = SerializedFileWriter::new(file, Arc::new(schema), Arc::new(properties));
+        let out = SerializedFileWriter::new(part, Arc::new(schema), Arc::new(properties));
         let out = out.map_err(|e| TrackerError::content(path, e.to_string()))?;
-        Ok(Box::new(Table { path: path.into(), part, out: Some(out) }))
+        Ok(Box::new(Table { path: path.into(), out: Some(out) }))
     }
 }
 
 struct Table {
     path: PathBuf,
-    part: PathBuf,
-    /// None once it is finished.
-    out: Option<SerializedFileWriter<File>>,
+    /// None once it is finished or failed.
+    out: Option<SerializedFileWriter<Part>>,
 }
 
 /// Columns of some rows of one run.
@@ -97,7 +92,7 @@ impl Rows {
         self.value.push(s.value);
     }
 
-    fn write(&self, run: &History, out: &mut SerializedFileWriter<File>) -> Result<(), ParquetError> {
+    fn write(&self, run: &History, out: &mut SerializedFileWriter<Part>) -> Result<(), ParquetError> {
         let (summary, count) = (&run.summary, self.step.len());
         let spec = &summary.spec;
         let mut group = out.next_row_group()?;
@@ -155,16 +150,9 @@ impl Writer for Table {
 
     fn finish(mut self: Box<Self>) -> Result<Vec<PathBuf>, TrackerError> {
         if let Some(out) = self.out.take() {
-            let file = out.into_inner().map_err(self.failed())?;
-            file.sync_all().and_then(|()| fs::rename(&self.part, &self.path)).map_err(TrackerError::io(&self.path))?;
+            let part = out.into_inner().map_err(self.failed())?;
+            part.keep().map_err(TrackerError::io(&self.path))?;
         }
         Ok(vec![self.path.clone()])
-    }
-}
-
-impl Drop for Table {
-    fn drop(&mut self) {
-        // What was half written is of no use; a finished file has another name by now.
-        let _ = fs::remove_file(&self.part);
     }
 }

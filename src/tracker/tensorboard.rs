@@ -8,9 +8,10 @@ use crate::event::Status;
 use crate::record::History;
 use crate::spec::FIELDS;
 use crate::untrusted::brief;
+use crate::whole::Part;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -158,22 +159,17 @@ impl Writer for Folder {
         let safe = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' };
         let name: String = run.summary.name.chars().map(safe).collect();
         let folder = self.path.join(format!("{}-{name}", run.summary.id));
-        fs::create_dir_all(&folder).map_err(TrackerError::io(&folder))?;
         let start = run.summary.started.unwrap_or(run.summary.created);
         let path = folder.join(format!("events.out.{MARK}.{start:.0}.eigenscope"));
-        // Under a name that TensorBoard does not look at while it is being written.
-        let part = folder.join(".part");
         let put = || {
-            let mut out = BufWriter::new(File::create(&part)?);
+            let mut part = Part::beside(&path)?;
+            let mut out = BufWriter::new(&mut part);
             write_events(&mut out, run, start)?;
-            out.into_inner().map_err(|e| e.into_error())?.sync_all()?;
-            fs::rename(&part, &path)
+            out.flush()?;
+            drop(out);
+            part.keep()
         };
-        put().map_err(|source| {
-            // What was half written is of no use; the first error is the one to tell.
-            let _ = fs::remove_file(&part);
-            TrackerError::Io { path: path.clone(), source }
-        })?;
+        put().map_err(TrackerError::io(&path))?;
         self.written.push(path);
         Ok(())
     }

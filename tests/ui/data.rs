@@ -167,11 +167,16 @@ fn an_example_is_copied_and_a_failure_told_whole() {
 fn many_labels_are_scrolled() {
     let mut rows = rows_view();
     let mut survey = (*rows.survey).clone();
-    survey.splits[0].labels = (0..60).map(|i| (format!("class {i}"), i)).collect();
+    survey.splits[0].labels = (0..700).map(|i| (format!("class {i}"), i)).collect();
     rows.survey = Arc::new(survey);
     let port = fake(with(rows));
     let shown = text(&after(&port, &["9", "tab"], 80, 24));
-    assert!(shown.contains("class 0 ") && shown.contains("of 60 (j k)") && !shown.contains("class 59"), "{shown}");
+    assert!(shown.contains("class 0 ") && shown.contains("of 700 (j k)") && !shown.contains("class 699"), "{shown}");
     let shown = text(&after(&port, &["9", "tab", "G"], 80, 24));
-    assert!(shown.contains("class 59"), "{shown}");
+    assert!(shown.contains("class 699"), "{shown}");
+    // The end is where the last line is shown, so going back begins at once.
+    let shown = text(&after(&port, &["9", "tab", "G", "k"], 80, 24));
+    assert!(shown.contains("class 698") && !shown.contains("class 699"), "{shown}");
+    let shown = text(&after(&port, &["9", "tab", "G", "g", "j"], 80, 24));
+    assert!(shown.contains("class 1 ") && !shown.contains("class 0 "), "{shown}");
 }

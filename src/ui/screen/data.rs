@@ -19,6 +19,7 @@ use ratatui::layout::{Constraint, Layout, Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Paragraph, Wrap};
+use std::cell::Cell;
 
 /// The parts of the screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,14 +57,14 @@ pub struct DataScreen {
     pane: Pane,
     split: usize,
     /// Lines that the pane in the middle is scrolled down.
-    down: usize,
+    down: Cell<usize>,
     examples: Examples,
 }
 
 impl Default for DataScreen {
     fn default() -> Self {
         let (of, from) = (RowsOf::default(), Kind::Runs);
-        Self { of, from, pane: Pane::default(), split: 0, down: 0, examples: Examples::default() }
+        Self { of, from, pane: Pane::default(), split: 0, down: Cell::new(0), examples: Examples::default() }
     }
 }
 
@@ -96,16 +97,26 @@ impl DataScreen {
         let count = self.brought(view).map_or(0, |rows| rows.survey.splits.len());
         if count > 0 {
             self.split = (self.split + if forward { 1 } else { count - 1 }) % count;
-            (self.down, self.examples.at) = (0, 0);
+            self.down.set(0);
+            self.examples.at = 0;
         }
     }
 
     fn scroll(&mut self, lines: isize, view: &View) {
         if self.pane != Pane::Examples {
-            self.down = self.down.saturating_add_signed(lines).min(500);
+            self.down.set(self.down.get().saturating_add_signed(lines));
         } else if let Some(rows) = self.brought(view) {
             self.examples.step(lines, rows);
         }
+    }
+
+    /// First line that a pane shows, where `last` is the largest that there is to be. Being scrolled beyond it ends here.
+    fn first(&self, pane: Pane, last: usize) -> usize {
+        if self.pane != pane {
+            return 0;
+        }
+        self.down.set(self.down.get().min(last));
+        self.down.get()
     }
 
     /// What all is about: task, rows, model.
@@ -165,7 +176,7 @@ impl DataScreen {
             lines.extend(wrapped(&format!("{}: {from}", split.name), width, theme.faint()));
         }
         let most = lines.len().saturating_sub(area.height.into());
-        let first = if self.pane == Pane::Splits { self.down.min(most) } else { 0 };
+        let first = self.first(Pane::Splits, most);
         frame.render_widget(Paragraph::new(lines.split_off(first)), area);
     }
 
@@ -190,10 +201,15 @@ impl DataScreen {
             frame.render_widget(block, area);
             inner
         };
-        let down = if pane == self.pane { self.down } else { 0 };
         match pane {
             Pane::Splits => self.draw_splits(frame, inner, scene, &rows.survey),
-            Pane::Labels => bars::labels(frame, inner, theme, split, down),
+            Pane::Labels => {
+                let lines = bars::labels(theme, split, inner.width.into());
+                let height = usize::from(inner.height);
+                // The last line tells which ones are shown.
+                let most = if lines.len() > height { lines.len() - height.saturating_sub(1) } else { 0 };
+                bars::window(frame, inner, theme, lines, self.first(Pane::Labels, most));
+            }
             Pane::Lengths => match (&split.lengths, &rows.no_tokens) {
                 (Some(lengths), _) => bars::lengths(frame, inner, theme, split, lengths),
                 (None, Some(why)) => say(frame, inner, theme.warning(), &format!("no tokens: {}", harmless(why))),
@@ -246,7 +262,7 @@ impl Screen for DataScreen {
         match action {
             Action::NextPane | Action::PreviousPane => {
                 panes::step(&mut self.pane, action);
-                self.down = 0;
+                self.down.set(0);
             }
             Action::Left => self.turn(false, scene.view),
             Action::Right => self.turn(true, scene.view),
@@ -304,7 +320,8 @@ impl Screen for DataScreen {
             }
             _ if is_click(event) => {
                 if let Some(named) = panes::named_at(names, at) {
-                    (self.pane, self.down) = (named, 0);
+                    self.pane = named;
+                    self.down.set(0);
                     return Some(Effect::None);
                 }
                 let (pane, place) = pane?;

@@ -42,6 +42,8 @@ struct Refusal {
     text: String,
 }
 
+/// Most tasks of a person's own that are offered.
+const OWN_TASKS: usize = 5;
 /// The fields that decide how large an adapter is.
 const SIZING: [&str; 4] = ["method", "model", "rank", "targets"];
 /// The fields that decide how much memory of a GPU a run takes.
@@ -309,9 +311,19 @@ impl LaunchScreen {
         values(&self.text(index)).iter().map(check).collect::<Vec<_>>().into_iter().find_map(Result::err)
     }
 
-    fn options(&self, field: &Field) -> Vec<&str> {
+    /// What a field may be, where that can be listed. Tasks of a person's own are those that runs were launched with.
+    fn options<'a>(&'a self, field: &Field, view: &'a View) -> Vec<&'a str> {
         match (field.kind, field.name) {
-            (FieldKind::Task, _) => self.choices.tasks.clone(),
+            (FieldKind::Task, _) => {
+                let mut tasks = self.choices.tasks.clone();
+                let known = tasks.len() + OWN_TASKS;
+                for run in view.runs.iter().filter(|run| spec::is_task_file(&run.spec.task)) {
+                    if tasks.len() < known && !tasks.contains(&run.spec.task.as_str()) {
+                        tasks.push(&run.spec.task);
+                    }
+                }
+                tasks
+            }
             (FieldKind::Method, _) => self.choices.methods.clone(),
             (FieldKind::Choice(ids), _) => ids.to_vec(),
             (_, "device") => self.choices.devices.iter().map(String::as_str).collect(),
@@ -319,8 +331,8 @@ impl LaunchScreen {
         }
     }
 
-    fn cycle(&mut self, forward: bool) {
-        let options = self.options(&FIELDS[self.field]);
+    fn cycle(&mut self, forward: bool, view: &View) {
+        let options = self.options(&FIELDS[self.field], view);
         if options.is_empty() {
             return self.edit(if forward { KeyCode::Right } else { KeyCode::Left }, KeyModifiers::NONE);
         }
@@ -388,6 +400,11 @@ fn texts(spec: &RunSpec) -> Vec<LineEdit> {
     FIELDS.iter().map(|f| LineEdit::new(&f.get(spec))).collect()
 }
 
+/// A choice in the line of choices: of a path the name alone.
+fn short(choice: &str) -> String {
+    harmless(if spec::is_task_file(choice) { spec::task_name(choice) } else { choice })
+}
+
 fn values(text: &str) -> Vec<String> {
     text.split(',').map(|v| v.trim().to_string()).collect()
 }
@@ -420,8 +437,8 @@ impl Screen for LaunchScreen {
         match action {
             Action::Up => self.field = self.field.saturating_sub(1),
             Action::Down => self.field = (self.field + 1).min(FIELDS.len() - 1),
-            Action::Left => self.cycle(false),
-            Action::Right => self.cycle(true),
+            Action::Left => self.cycle(false, scene.view),
+            Action::Right => self.cycle(true, scene.view),
             Action::Top => self.field = 0,
             Action::Bottom => self.field = FIELDS.len() - 1,
             Action::LineStart => self.edit(KeyCode::Char('a'), CTRL),
@@ -518,9 +535,11 @@ impl Screen for LaunchScreen {
             let fault = refused || self.fault(i).is_some();
             let mark = if here { "> " } else { "  " };
             let style = if here { theme.focused() } else { theme.faint() };
-            let options = self.options(&FIELDS[i]);
-            let hint =
-                if here && !options.is_empty() { format!("   ←→ {}", options.join(" ")) } else { String::new() };
+            let options: Vec<String> = match here {
+                true => self.options(&FIELDS[i], scene.view).into_iter().map(short).collect(),
+                false => Vec::new(),
+            };
+            let hint = if options.is_empty() { String::new() } else { format!("   ←→ {}", options.join(" ")) };
             let room = usize::from(inner.width).saturating_sub(16 + hint.chars().count());
             let text = if here { self.texts[i].line(room, theme) } else { Line::raw(harmless(&self.text(i))) };
             let text = if fault { text.patch_style(theme.error()) } else { text };

@@ -20,9 +20,8 @@ fn bar(count: u64, most: u64, room: usize) -> String {
     "█".repeat(columns.max(usize::from(count > 0)).min(room))
 }
 
-/// Rows of each label, scrolled down by some.
-pub fn labels(frame: &mut Frame, area: Rect, theme: &Theme, split: &SplitSurvey, down: usize) {
-    let width = usize::from(area.width);
+/// Rows of each label, a line each of at most `width` columns.
+pub fn labels(theme: &Theme, split: &SplitSurvey, width: usize) -> Vec<Line<'static>> {
     let names: Vec<String> = split.labels.iter().map(|(name, _)| harmless(name)).collect();
     let wide = names.iter().map(|n| n.chars().count()).max().unwrap_or(0).min(NAME.min(width / 3));
     let most = split.labels.iter().map(|(_, n)| *n).max().unwrap_or(0);
@@ -40,9 +39,13 @@ pub fn labels(frame: &mut Frame, area: Rect, theme: &Theme, split: &SplitSurvey,
     if let Some(mean) = split.mean {
         lines.push(Line::styled(format!("mean {mean:.3}"), theme.faint()));
     }
+    lines
+}
+
+/// The lines from `first` on, with a last one that tells which they are where not all have room.
+pub fn window(frame: &mut Frame, area: Rect, theme: &Theme, mut lines: Vec<Line>, first: usize) {
     let height = usize::from(area.height);
     if lines.len() > height && height > 1 {
-        let first = down.min(lines.len() - (height - 1));
         let shown = format!("{} to {} of {} (j k)", first + 1, first + height - 1, lines.len());
         lines = lines.split_off(first);
         lines.truncate(height - 1);
