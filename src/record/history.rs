@@ -124,4 +124,6 @@ impl Imported {
     pub const TAG: &str = "imported";
     /// Member of the environment that tells one foreign run from every other, wherever its file lies.
     pub const ORIGIN: &str = "origin";
+    /// What stands for a text that is not known; a number that is not known is 0.
+    pub const UNKNOWN: &str = "unknown";
 }

@@ -1,5 +1,6 @@
 //! Settings as other programs name them, and the fields of a spec that they are.
 
+use crate::record::Imported;
 use crate::spec::{Field, RunSpec};
 use crate::task;
 use crate::untrusted::brief;
@@ -37,12 +38,10 @@ const DEPTH: usize = 4;
 const MOST: usize = 1_000;
 /// Longest value that is told.
 const LONGEST: usize = 200;
-/// What stands for a text that is not known; a number that is not known is 0.
-pub const UNKNOWN: &str = "unknown";
 
 /// A spec that says nothing.
 pub fn unknown() -> RunSpec {
-    let text = || UNKNOWN.to_string();
+    let text = || Imported::UNKNOWN.to_string();
     RunSpec {
         name: String::new(),
         task: text(),
@@ -151,7 +150,7 @@ mod tests {
         let of = (spec.lr, spec.batch_size, spec.epochs, spec.seed, spec.task.as_str(), spec.rank, spec.alpha);
         assert_eq!(of, (2e-4, 16, 3, 3, "sst-2", 4, 8.0));
         assert_eq!((spec.method.as_str(), spec.targets.join("+")), ("lora", "query+value".to_string()));
-        assert_eq!((spec.model.as_str(), spec.name.as_str()), (UNKNOWN, ""));
+        assert_eq!((spec.model.as_str(), spec.name.as_str()), (Imported::UNKNOWN, ""));
         let rest: Vec<(&str, &str)> = rest.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
         assert_eq!(
             rest,
