@@ -180,6 +180,11 @@ pub fn explain(error: &anyhow::Error) -> String {
     text.lines().map(harmless).collect::<Vec<_>>().join("\n")
 }
 
+/// Flags that do not go together with what they are given for.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct UsageError(String);
+
 /// The exit code that tells what kind of failure `error` is.
 pub fn exit_code(error: &anyhow::Error) -> u8 {
     for cause in error.chain() {
@@ -200,7 +205,8 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
         if of_input || cause.downcast_ref::<crate::job::JobError>().is_some_and(|e| e.is_input()) {
             return code::INPUT;
         }
-        if matches!(cause.downcast_ref(), Some(crate::chart::ChartError::Subject { .. }))
+        if cause.is::<UsageError>()
+            || matches!(cause.downcast_ref(), Some(crate::chart::ChartError::Subject { .. }))
             || matches!(
                 cause.downcast_ref(),
                 Some(crate::export::ExportError::Ending { .. } | crate::export::ExportError::Small { .. })

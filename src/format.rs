@@ -10,8 +10,9 @@ use crate::model::family::{self, Family};
 use crate::spec::RunSpec;
 use crate::tensors::shown;
 use crate::train::NamedTensor;
-use crate::train::checkpoint::{self, CheckpointError, Contents};
-use std::collections::{BTreeMap, HashMap};
+use crate::train::checkpoint::{self, BEST_ADAPTER, CheckpointError, Contents};
+use crate::untrusted::harmless;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -96,6 +97,9 @@ pub fn is_adapter(path: &Path) -> bool {
     ALL.iter().any(|f| f.tensors(path).is_some_and(|file| file.is_file()))
 }
 
+/// Members of the metadata that are used.
+const USED: [&str; 7] = ["method", "r", "alpha", "targets", "task", "base_model", "max_length"];
+
 /// Reads the adapter in the file or folder `path`, whoever wrote it.
 pub fn read(path: &Path) -> Result<Incoming, FormatError> {
     let mut last: Option<(PathBuf, Contents)> = None;
@@ -107,15 +111,51 @@ pub fn read(path: &Path) -> Result<Incoming, FormatError> {
         };
         if format.knows(&contents.1) {
             let (metadata, tensors) = format.read(&file, contents)?;
+            check(&file, &metadata, &tensors)?;
             return Ok(Incoming { file, format: format.id(), metadata, tensors });
         }
         last = Some((file, contents));
     }
     let what = match path.is_dir() {
-        true => "a folder without adapter_config.json: expected an adapter's file, or a folder that PEFT saved".into(),
+        true => format!(
+            "a folder without adapter_config.json or {BEST_ADAPTER}: expected an adapter's file, or a folder of PEFT or of a run"
+        ),
         false => "no adapter".to_string(),
     };
-    Err(FormatError::Content { path: path.into(), what })
+    Err(content(path, what))
+}
+
+fn content(path: &Path, what: impl Into<String>) -> FormatError {
+    FormatError::Content { path: path.into(), what: what.into() }
+}
+
+/// A text that shows as what it is.
+fn is_plain(text: &str) -> bool {
+    harmless(text) == text
+}
+
+/// What holds of every format: texts that are shown hide nothing, and no matrix has a tensor twice, under names that differ
+/// before the layer.
+fn check(
+    file: &Path,
+    metadata: &HashMap<String, String>,
+    tensors: &HashMap<String, NamedTensor>,
+) -> Result<(), FormatError> {
+    for member in USED {
+        if let Some(found) = metadata.get(member).filter(|text| !is_plain(text)) {
+            let what = format!("{member}: found {}, expected text without hidden characters", shown(found));
+            return Err(content(file, what));
+        }
+    }
+    let mut places = BTreeMap::new();
+    // In order, so that of several faults always the same is told.
+    for name in tensors.keys().collect::<BTreeSet<_>>() {
+        let Some(place) = family::place(name) else { continue };
+        if let Some(other) = places.insert((place.layer, place.target, place.suffix), name) {
+            return Err(content(file, format!("{} and {} are the same tensor", shown(other), shown(name))));
+        }
+    }
+    Ok(())
 }
 
 /// A program that saved the bare encoder left out its family.
@@ -124,9 +164,13 @@ pub fn lacks_family(tensors: &HashMap<String, NamedTensor>) -> bool {
     tensors.keys().any(bare)
 }
 
-/// The tensors with the prefix of `family` before the names of a bare encoder.
-pub fn of_family(tensors: HashMap<String, NamedTensor>, family: &dyn Family) -> HashMap<String, NamedTensor> {
-    renamed(tensors, |name| family.canonical(&name))
+/// The tensors of `file` with the prefix of `family` before the names of a bare encoder.
+pub fn of_family(
+    file: &Path,
+    tensors: HashMap<String, NamedTensor>,
+    family: &dyn Family,
+) -> Result<HashMap<String, NamedTensor>, FormatError> {
+    renamed(file, tensors, |name| family.canonical(name))
 }
 
 /// A tensor of the classification head of some family.
@@ -138,12 +182,34 @@ fn is_head(name: &str) -> bool {
     })
 }
 
-fn renamed(tensors: HashMap<String, NamedTensor>, of: impl Fn(String) -> String) -> HashMap<String, NamedTensor> {
-    let one = |(name, tensor): (String, NamedTensor)| {
-        let name = of(name);
-        (name.clone(), NamedTensor { name, ..tensor })
-    };
-    tensors.into_iter().map(one).collect()
+/// The tensors under other names; two that come to one name are an error, for either could be meant.
+fn renamed(
+    file: &Path,
+    tensors: HashMap<String, NamedTensor>,
+    of: impl Fn(&str) -> String,
+) -> Result<HashMap<String, NamedTensor>, FormatError> {
+    let mut named = HashMap::new();
+    for (before, tensor) in tensors.into_iter().collect::<BTreeMap<_, _>>() {
+        insert(file, &mut named, &before, NamedTensor { name: of(&before), ..tensor })?;
+    }
+    Ok(named)
+}
+
+/// Puts a tensor that `file` calls `before` among the others by its name.
+fn insert(
+    file: &Path,
+    named: &mut HashMap<String, NamedTensor>,
+    before: &str,
+    tensor: NamedTensor,
+) -> Result<(), FormatError> {
+    let name = tensor.name.clone();
+    match named.insert(name.clone(), tensor) {
+        None => Ok(()),
+        Some(_) => {
+            let also = if before == name { "another name".to_string() } else { shown(before) };
+            Err(content(file, format!("{} is there twice, as {also} too", shown(&name))))
+        }
+    }
 }
 
 /// A tensor's module path and which of `suffixes` its name ends in.
@@ -151,9 +217,13 @@ fn factor<'n>(name: &'n str, suffixes: [&str; 2]) -> Option<(&'n str, usize)> {
     suffixes.iter().enumerate().find_map(|(i, suffix)| Some((name.strip_suffix(suffix)?, i)))
 }
 
-/// The tensors with `prefix` taken from the names that have it.
-fn stripped(tensors: HashMap<String, NamedTensor>, prefix: &str) -> HashMap<String, NamedTensor> {
-    renamed(tensors, |name| name.strip_prefix(prefix).map(str::to_string).unwrap_or(name))
+/// The tensors of `file` with `prefix` taken from the names that have it.
+fn stripped(
+    file: &Path,
+    tensors: HashMap<String, NamedTensor>,
+    prefix: &str,
+) -> Result<HashMap<String, NamedTensor>, FormatError> {
+    renamed(file, tensors, |name| name.strip_prefix(prefix).unwrap_or(name).to_string())
 }
 
 /// What LoRA's own tensors are called here, A first.
@@ -162,28 +232,29 @@ const FACTORS: [&str; 2] = [".lora_A.weight", ".lora_B.weight"];
 /// LoRA's factors and a head under this program's names, from a file whose factors are called `suffixes`, A first; with the
 /// metadata that they tell. What is neither is an error: it would be lost.
 fn lora(file: &Path, tensors: HashMap<String, NamedTensor>, suffixes: [&str; 2]) -> Result<Contents, FormatError> {
-    let content = |what: String| FormatError::Content { path: file.into(), what };
+    let content = |what: String| content(file, what);
+    whole(&tensors, suffixes).map_or(Ok(()), |what| Err(content(what)))?;
     let mut rank = None;
     let mut targets: Vec<&'static str> = Vec::new();
     let mut named = HashMap::new();
     // In order, so that of several faults always the same is told.
-    for (name, tensor) in tensors.into_iter().collect::<BTreeMap<_, _>>() {
-        let name = if let Some((path, i)) = factor(&name, suffixes) {
+    for (before, tensor) in tensors.into_iter().collect::<BTreeMap<_, _>>() {
+        let name = before.as_str();
+        let name = if let Some((path, i)) = factor(name, suffixes) {
             let full = format!("{path}{}", FACTORS[i]);
             let Some((_, target)) = family::layer_and_target(&full) else {
                 let expected = "query, key, value and attention.output.dense of an encoder's layers";
                 return Err(content(format!(
                     "{} adapts a matrix that is not known here, expected {expected}",
-                    shown(&name)
+                    shown(name)
                 )));
             };
             let [rows, columns] = tensor.shape[..] else {
-                return Err(content(format!("{}: found shape {:?}, expected a matrix", shown(&name), tensor.shape)));
+                return Err(content(format!("{}: found shape {:?}, expected a matrix", shown(name), tensor.shape)));
             };
             let found = if i == 0 { rows } else { columns };
             if let Some(rank) = rank.filter(|r| *r != found) {
-                let what =
-                    format!("{}: found rank {found}, others have {rank}; one rank for all is read", shown(&name));
+                let what = format!("{}: found rank {found}, others have {rank}; one rank for all is read", shown(name));
                 return Err(content(what));
             }
             rank = Some(found);
@@ -191,22 +262,33 @@ fn lora(file: &Path, tensors: HashMap<String, NamedTensor>, suffixes: [&str; 2])
                 targets.push(target);
             }
             full
-        } else if is_head(&name) {
-            name
+        } else if is_head(name) {
+            name.to_string()
         } else if name.starts_with("pooler.dense.") {
             format!("bert.{name}")
         } else {
             let what = format!(
                 "{} is neither a factor of LoRA nor of a classifier: it was trained too, and would be lost; \
                  merge the adapter into its model in the program that made it",
-                shown(&name)
+                shown(name)
             );
             return Err(content(what));
         };
-        named.insert(name.clone(), NamedTensor { name, ..tensor });
+        insert(file, &mut named, &before, NamedTensor { name, ..tensor })?;
     }
     let rank = rank.ok_or_else(|| content("no factor of LoRA".into()))?;
     targets.sort_by_key(|t| crate::spec::TARGETS.iter().position(|known| known == t));
     let metadata = [("method", "lora".to_string()), ("r", rank.to_string()), ("targets", targets.join(","))];
     Ok((metadata.map(|(key, value)| (key.to_string(), value)).into(), named))
+}
+
+/// What to say of a file that holds an adapted matrix itself: then it is all of a model, not an adapter.
+fn whole(tensors: &HashMap<String, NamedTensor>, suffixes: [&str; 2]) -> Option<String> {
+    let of = |name: &String| Some(format!("{}.weight", factor(name, suffixes)?.0));
+    let w0 = tensors.keys().filter_map(of).filter(|w0| tensors.contains_key(w0)).min()?;
+    Some(format!(
+        "a whole state dict, {} among it: save `lora.lora_state_dict(model)` and the classifier's tensors alone \
+         (loralib's eval mode may have merged B A into that W)",
+        shown(&w0)
+    ))
 }

@@ -2,8 +2,9 @@
 //! of a tracker.
 
 use super::saved::{self, ADAPTER_HELP};
-use super::{given, print_json, runs::Row};
+use super::{UsageError, explain, given, print_json, runs::Row};
 use crate::event::RunId;
+use crate::format;
 use crate::job::{Given, Import};
 use crate::record::Label;
 use crate::spec::RunSpec;
@@ -12,6 +13,7 @@ use crate::tracker::{self, Source};
 use crate::train::checkpoint::BEST_ADAPTER;
 use crate::untrusted::brief;
 use anyhow::Context;
+use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::path::{Path, PathBuf};
@@ -37,7 +39,7 @@ pub fn command() -> Command {
             Arg::new("again")
                 .long("again")
                 .action(ArgAction::SetTrue)
-                .help("keep a log once more that was imported before"),
+                .help("keep a run once more that was imported before"),
         )
         .arg(
             Arg::new("score")
@@ -49,7 +51,7 @@ pub fn command() -> Command {
             Arg::new("data")
                 .long("data")
                 .value_name("DIR")
-                .default_value("")
+                .requires("score")
                 .help("folder with GLUE's files for --score [default: the embedded sample]"),
         )
         .arg(Arg::new("method").long("method").value_name("ID").help("adapter method of a log that does not say it"));
@@ -65,7 +67,9 @@ pub fn carry_out(store: &Store, matches: &ArgMatches, json: bool) -> anyhow::Res
     let path = matches.get_one::<PathBuf>("path").context("no path")?;
     let name = matches.get_one::<String>("name").map(|name| Label::Name(name.clone()).checked()).transpose()?;
     let name = name.and_then(|label| if let Label::Name(name) = label { Some(name) } else { None });
-    let ids = match tracker::source(path) {
+    // A program that trains may keep its log below the folder of the adapter.
+    let source = if path.is_dir() && format::is_adapter(path) { None } else { tracker::source(path) };
+    let ids = match source {
         Some(source) => logs(store, source, path, name, matches)?,
         None => vec![adapter(store, path, name, matches)?],
     };
@@ -83,12 +87,17 @@ pub fn carry_out(store: &Store, matches: &ArgMatches, json: bool) -> anyhow::Res
 }
 
 fn adapter(store: &Store, path: &Path, name: Option<String>, matches: &ArgMatches) -> anyhow::Result<RunId> {
+    only(matches, &["method"], "a log that does not say its method; an adapter's tensors do")?;
+    if let Some(source) = tracker::source(path) {
+        let place = brief(&path.display().to_string(), LONGEST);
+        eprintln!("{place}: the adapter is taken; for {}'s log beside it name its own folder", source.name());
+    }
     let mut import = Import::open(path, &given(matches))?;
     if let Some(name) = name {
         import.run.spec.name = name;
     }
     if let Some(error) = &import.without_model {
-        eprintln!("without the norms of W0: {error}");
+        eprintln!("without the norms of W0: {}", explain(&anyhow::Error::msg(error.clone())));
     }
     if matches.get_flag("score") {
         let bar =
@@ -104,10 +113,20 @@ fn adapter(store: &Store, path: &Path, name: Option<String>, matches: &ArgMatche
     // In the runs folder, so that it can be moved to the run in one step.
     let file = handle.dir().join(format!(".import-{}.safetensors", std::process::id()));
     let kept = import.write(&file).map_err(anyhow::Error::from);
-    let kept = kept.and_then(|()| Ok(handle.import(import.run, Some((file.clone(), BEST_ADAPTER)), true)?));
+    let kept = kept
+        .and_then(|()| Ok(handle.import(import.run, Some((file.clone(), BEST_ADAPTER)), matches.get_flag("again"))?));
     // It is gone where it was moved.
     let _ = std::fs::remove_file(&file);
     kept
+}
+
+/// An error where one of `flags` was given: they are for something else.
+fn only(matches: &ArgMatches, flags: &[&str], what: &str) -> anyhow::Result<()> {
+    let given = |flag: &&&str| matches.value_source(flag) == Some(ValueSource::CommandLine);
+    match flags.iter().find(given) {
+        Some(flag) => Err(UsageError(format!("--{flag} is for {what}")).into()),
+        None => Ok(()),
+    }
 }
 
 /// Keeps every run of a log; those that were kept before are told and left out, and are an error where there is no other.
@@ -118,6 +137,7 @@ fn logs(
     name: Option<String>,
     matches: &ArgMatches,
 ) -> anyhow::Result<Vec<RunId>> {
+    only(matches, &["score", "data"], "an adapter; a log is kept with the scores that it has")?;
     let Given { model, task, alpha } = given(matches);
     let method = matches.get_one::<String>("method").cloned();
     let given = |spec: &mut RunSpec| {
@@ -131,8 +151,12 @@ fn logs(
     };
     let (mut runs, remarks) = source.read(path)?;
     remarks.iter().for_each(|remark| eprintln!("{remark}"));
-    if let (Some(name), [run]) = (name, &mut runs[..]) {
-        run.name = name;
+    match (name, &mut runs[..]) {
+        (Some(name), [run]) => run.name = name,
+        (Some(_), runs) => {
+            return Err(UsageError(format!("--name is for one run, and the log has {}", runs.len())).into());
+        }
+        (None, _) => {}
     }
     let (mut kept, mut before) = (Vec::new(), Vec::new());
     for run in runs {

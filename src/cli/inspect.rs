@@ -1,10 +1,11 @@
 //! `inspect`: norms and spectra of a saved adapter, without training anything.
 
-use super::{Answer, Globals, Subcommand, code, given, print_json, saved};
-use crate::job;
-use clap::{Arg, ArgMatches, Command, value_parser};
+use super::saved::{self, ADAPTER, ADAPTER_HELP, Place};
+use super::{Answer, Globals, Subcommand, code, given, print_json};
+use crate::job::{self, Saved};
+use anyhow::Context;
+use clap::{Arg, ArgMatches, Command};
 use serde_json::json;
-use std::path::PathBuf;
 
 pub struct Inspect;
 
@@ -12,13 +13,7 @@ impl Subcommand for Inspect {
     fn command(&self) -> Command {
         Command::new("inspect")
             .about("Norms, lambda and spectrum of each matrix of a saved adapter")
-            .arg(
-                Arg::new("adapter")
-                    .value_name("FILE|FOLDER")
-                    .required(true)
-                    .value_parser(value_parser!(PathBuf))
-                    .help("an adapter.safetensors, a folder of PEFT, or a state dict of loralib"),
-            )
+            .arg(Arg::new("adapter").value_name(ADAPTER).required(true).help(ADAPTER_HELP))
             .arg(
                 Arg::new("model")
                     .long("model")
@@ -30,7 +25,10 @@ impl Subcommand for Inspect {
     }
 
     fn run(&self, matches: &ArgMatches, globals: &Globals) -> anyhow::Result<Answer> {
-        let path = matches.get_one::<PathBuf>("adapter").cloned().unwrap_or_default();
+        let path = match saved::place_of(matches.get_one::<String>("adapter").context("no adapter")?, globals)? {
+            Place::Path(path) => path,
+            Place::Run(_, folder) => Saved::file_of_run(&folder)?,
+        };
         let report = job::inspect(&path, &given(matches))?;
         let known = |v: f64| v.is_finite().then_some(v);
         if globals.json {

@@ -32,7 +32,7 @@ impl Format for Loralib {
     }
 
     fn read(&self, file: &Path, (metadata, tensors): Contents) -> Result<Contents, FormatError> {
-        let (told, tensors) = lora(file, super::stripped(tensors, PARALLEL), FACTORS)?;
+        let (told, tensors) = lora(file, super::stripped(file, tensors, PARALLEL)?, FACTORS)?;
         Ok((metadata.into_iter().chain(told).collect(), tensors))
     }
 }

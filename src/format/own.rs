@@ -32,16 +32,17 @@ impl Format for Own {
     }
 
     fn help(&self) -> &'static str {
-        "this program's own file, for every method: adapter.safetensors"
+        "this program's own file, for every method: adapter.safetensors, by itself or in its folder"
     }
 
     fn tensors(&self, path: &Path) -> Option<PathBuf> {
-        (!path.is_dir()).then(|| path.into())
+        let of_run = path.join(BEST_ADAPTER);
+        if path.is_dir() { of_run.is_file().then_some(of_run) } else { Some(path.into()) }
     }
 
     /// Names as PEFT writes them, of a file that lost its configuration, are told apart by their beginning only.
-    fn read(&self, _file: &Path, (metadata, tensors): Contents) -> Result<Contents, FormatError> {
-        Ok((metadata, super::stripped(tensors, super::peft::PREFIX)))
+    fn read(&self, file: &Path, (metadata, tensors): Contents) -> Result<Contents, FormatError> {
+        Ok((metadata, super::stripped(file, tensors, super::peft::PREFIX)?))
     }
 
     fn writer(&self) -> Option<Writer> {

@@ -3,7 +3,7 @@
 
 mod config;
 
-use super::{FACTORS, Format, FormatError, Outgoing, Writer, lora};
+use super::{FACTORS, Format, FormatError, Outgoing, Writer, content, lora};
 use crate::train::checkpoint::{self, Contents};
 use crate::untrusted::read_capped;
 use std::collections::HashMap;
@@ -30,25 +30,23 @@ impl Format for Peft {
     }
 
     fn tensors(&self, path: &Path) -> Option<PathBuf> {
-        // The folder, or a file of it.
-        let folder = match path.is_dir() {
-            true => path,
-            false if WEIGHTS.iter().any(|w| path.ends_with(w)) => path.parent().unwrap_or(Path::new("")),
-            false => return None,
-        };
-        if !folder.join(CONFIG).is_file() {
+        if !path.is_dir() {
+            // Of two files the one that is named.
+            let of_it = WEIGHTS.iter().any(|w| path.ends_with(w)) && path.with_file_name(CONFIG).is_file();
+            return of_it.then(|| path.into());
+        }
+        if !path.join(CONFIG).is_file() {
             return None;
         }
-        let mut files = WEIGHTS.iter().map(|w| folder.join(w));
-        Some(files.find(|f| f.is_file()).unwrap_or_else(|| folder.join(WEIGHTS[0])))
+        let mut files = WEIGHTS.iter().map(|w| path.join(w));
+        Some(files.find(|f| f.is_file()).unwrap_or_else(|| path.join(WEIGHTS[0])))
     }
 
     fn read(&self, file: &Path, (kept, tensors): Contents) -> Result<Contents, FormatError> {
         let path = file.with_file_name(CONFIG);
-        let content = |path: &Path, what: String| FormatError::Content { path: path.into(), what };
         let text = read_capped(&path, MAX_CONFIG).map_err(|source| FormatError::Io { path: path.clone(), source })?;
         let config = config::read(&text).map_err(|what| content(&path, what))?;
-        let (mut metadata, tensors) = lora(file, super::stripped(tensors, PREFIX), FACTORS)?;
+        let (mut metadata, tensors) = lora(file, super::stripped(file, tensors, PREFIX)?, FACTORS)?;
         let rank = metadata.get("r").cloned().unwrap_or_default();
         if rank != config.r.to_string() {
             return Err(content(file, format!("its factors are of rank {rank}, {CONFIG} says r = {}", config.r)));

@@ -9,7 +9,7 @@ use crate::format::{Format, FormatError, Outgoing, Writer};
 use crate::model::Checkpoint;
 use crate::train::{NamedTensor, Values};
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ConvertError {
@@ -25,6 +25,14 @@ pub enum ConvertError {
         "{method} scales W0 by {c}, and LoRA leaves W0 as it is: with --with-base DIR a model with {c} W0 in the place of W0 is written too, for the adapter to stand on; --to eigenscope keeps {c} in the adapter"
     )]
     Scaled { method: String, c: &'static str },
+    #[error(
+        "--with-base writes a model for PEFT's adapter to stand on: it goes with --to peft; {format} keeps lambda in the adapter"
+    )]
+    NoBase { format: &'static str },
+    #[error(
+        "--out {folder} and --with-base {base} are one folder or lie within each other, where a program that loads the model finds the adapter too: give two apart"
+    )]
+    Together { folder: PathBuf, base: PathBuf },
     #[error("{path}: {source}")]
     Analysis { path: String, source: AnalysisError },
 }
@@ -55,6 +63,10 @@ pub fn convert(
         let allowed = written.map(|f| f.id()).collect::<Vec<_>>().join(", ");
         ConvertError::NotWritten { format: format.id(), allowed }
     })?;
+    if let (Writer::Whole(_), Some(_)) = (&writer, base) {
+        return Err(ConvertError::NoBase { format: format.id() }.into());
+    }
+    check_apart(folder, base)?;
     merge::check_free(folder)?;
     let io = |source| FormatError::Io { path: folder.into(), source };
     let spec = &saved.spec;
@@ -83,6 +95,37 @@ pub fn convert(
     std::fs::create_dir_all(folder).map_err(io)?;
     let bytes = write(&outgoing, folder)?;
     Ok(Converted { bytes, base_bytes, rank: outgoing.rank, base: outgoing.base })
+}
+
+/// The folders are apart: PEFT's adapter in the folder of a model is put on that model when it is loaded, and then once more.
+fn check_apart(folder: &Path, base: Option<&Path>) -> Result<(), JobError> {
+    let Some(base) = base else { return Ok(()) };
+    let io = |path: &Path| {
+        let path = path.to_path_buf();
+        move |source| FormatError::Io { path, source }
+    };
+    let [a, b] = [whole(folder).map_err(io(folder))?, whole(base).map_err(io(base))?];
+    match a.starts_with(&b) || b.starts_with(&a) {
+        true => Err(ConvertError::Together { folder: folder.into(), base: base.into() }.into()),
+        false => Ok(()),
+    }
+}
+
+/// `path` without links, `.` and `..`, though its end need not be there.
+fn whole(path: &Path) -> std::io::Result<PathBuf> {
+    let mut whole = PathBuf::new();
+    for part in std::path::absolute(path)?.components() {
+        match part {
+            Component::ParentDir => {
+                whole.pop();
+            }
+            part => whole.push(part),
+        }
+        if let Ok(found) = whole.canonicalize() {
+            whole = found;
+        }
+    }
+    Ok(whole)
 }
 
 /// The form of an adapter that is linear.
@@ -115,7 +158,9 @@ fn outgoing<'a>(saved: &'a Saved, form: &Form, folded: bool) -> Result<Outgoing<
     let rank = products.first().map_or(0, |(_, b, _)| b.shape[1]);
     let mut head: Vec<&NamedTensor> = saved.tensors().values().filter(|t| !own.contains(&t.name)).collect();
     head.sort_by(|a, b| a.name.cmp(&b.name));
-    let (alpha, base) = (saved.spec.scaling() * rank as f64, saved.spec.model.clone());
+    // The same alpha / r; by the ratio of the ranks, which is 1 or 2, so that nothing is rounded.
+    let alpha = saved.spec.effective_alpha() * (rank as f64 / saved.spec.rank as f64);
+    let base = saved.spec.model.clone();
     Ok(Outgoing { spec: &saved.spec, rank, alpha, products, head, base })
 }
 

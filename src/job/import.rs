@@ -1,22 +1,22 @@
 //! An adapter that was trained elsewhere as a run of the store: with its norms and its tensors, without a step of training.
 
 use super::analyse::matrices;
-use super::{Given, JobError, Saved, inspect};
+use super::{Given, JobError, Saved, inspect::inspect_read};
 use crate::adapter;
+use crate::data::tokens::Digest;
 use crate::event::{Evaluation, RunFacts};
 use crate::format;
 use crate::model::ModelSource;
 use crate::record::Imported;
 use crate::spec::RunSpec;
-use crate::train::NamedTensor;
 use crate::train::checkpoint;
+use crate::train::{NamedTensor, Values};
+use crate::untrusted::harmless;
 use std::path::Path;
 use std::time::Instant;
 
 /// Most characters of a name that is made of a file's.
 const LONGEST_NAME: usize = 40;
-/// What an adapter stands on that says nothing of its model.
-const NO_MODEL: &str = "unknown";
 
 /// A run that was trained elsewhere, ready to be kept.
 pub struct Import {
@@ -30,17 +30,18 @@ impl Import {
     /// Reads the adapter in the file or folder `path`. The model is needed for the norms of W0 alone; one that is given must be
     /// there.
     pub fn open(path: &Path, given: &Given) -> Result<Self, JobError> {
-        let told = format::read(path)?.metadata.get("base_model").cloned();
+        let incoming = format::read(path)?;
+        let told = incoming.metadata.get("base_model").cloned();
         let without_model = match (&given.model, &told) {
             (Some(model), _) => ModelSource::resolve(model).map(|_| None)?,
             (None, Some(told)) => ModelSource::resolve(told).err().map(|error| error.to_string()),
             (None, None) => Some("the adapter names no model; give --model DIR".into()),
         };
-        let model = given.model.clone().or(told).unwrap_or_else(|| NO_MODEL.into());
+        let model = given.model.clone().or(told).unwrap_or_else(|| Imported::UNKNOWN.into());
         let given = Given { model: Some(model.clone()), ..given.clone() };
-        let saved = Saved::open(path, &given)?;
         let known = without_model.is_none().then_some(model);
-        let norms = inspect(path, &Given { model: known, ..given })?;
+        let norms = inspect_read(&incoming, &Given { model: known, ..given.clone() })?;
+        let saved = Saved::of(incoming, &given)?;
         let whole = path.canonicalize().unwrap_or_else(|_| path.into()).display().to_string();
         // What the file does not say is not made up: a number that is not known is 0.
         let unknown = RunSpec { lr: 0.0, epochs: 0, ..saved.spec.clone() };
@@ -54,9 +55,14 @@ impl Import {
             norms: vec![(0, norms.layers)],
             time: None,
             tags: vec![Imported::TAG.into()],
-            note: format!("from {} ({})", path.file_name().unwrap_or_default().to_string_lossy(), norms.format),
+            note: format!(
+                "from {} ({})",
+                harmless(&path.file_name().unwrap_or_default().to_string_lossy()),
+                norms.format
+            ),
             log: vec![format!(
-                "imported from {whole} ({}): it was trained elsewhere, with settings that the file does not say",
+                "imported from {} ({}): it was trained elsewhere, with settings that the file does not say",
+                harmless(&whole),
                 norms.format
             )],
         };
@@ -112,7 +118,9 @@ fn facts(saved: &Saved, layers: u32, format: &str) -> Result<RunFacts, JobError>
         }
     }
     let all: u64 = saved.tensors().values().map(|t| t.shape.iter().product::<usize>() as u64).sum();
-    let environment = [("version", env!("CARGO_PKG_VERSION")), (Imported::TAG, format)];
+    let origin = origin(saved);
+    let environment =
+        [("version", env!("CARGO_PKG_VERSION")), (Imported::TAG, format), (Imported::ORIGIN, origin.as_str())];
     Ok(RunFacts {
         adapter_parameters: trained,
         adapter_bytes: 4 * kept,
@@ -122,4 +130,22 @@ fn facts(saved: &Saved, layers: u32, format: &str) -> Result<RunFacts, JobError>
         environment: environment.map(|(key, value)| (key.to_string(), value.to_string())).into(),
         ..RunFacts::default()
     })
+}
+
+/// What tells this adapter from every other, wherever its file lies and whatever it is called: its tensors, task and alpha.
+fn origin(saved: &Saved) -> Digest {
+    let mut tensors: Vec<&NamedTensor> = saved.tensors().values().collect();
+    tensors.sort_by(|a, b| a.name.cmp(&b.name));
+    let one = |tensor: &&NamedTensor| {
+        let bytes: Vec<u8> = match &tensor.values {
+            Values::F32(values) => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            Values::F64(values) => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        };
+        Digest::of(&[tensor.name.as_bytes(), format!("{:?}", tensor.shape).as_bytes(), &bytes])
+    };
+    let digests: Vec<Digest> = tensors.iter().map(one).collect();
+    let alpha = saved.spec.effective_alpha().to_le_bytes();
+    let mut parts: Vec<&[u8]> = vec![saved.spec.task.as_bytes(), &alpha];
+    parts.extend(digests.iter().map(|digest| digest.as_str().as_bytes()));
+    Digest::of(&parts)
 }

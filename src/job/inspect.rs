@@ -1,11 +1,14 @@
 //! Norms and spectra of a saved adapter, with or without the model it was made for.
 
+use super::analyse::Found;
 use super::{Given, JobError, ModelSource};
-use crate::adapter::{self, Method};
+use crate::adapter::{self, Form, Method};
 use crate::analysis::{self, Matrix};
 use crate::event::LayerNorm;
 use crate::format::{self, Incoming};
-use crate::model::{Checkpoint, family};
+use crate::model::Checkpoint;
+use crate::model::family::{self, Place};
+use crate::spec::{Field, RunSpec};
 use crate::train::{NamedTensor, Values};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
@@ -28,28 +31,37 @@ pub enum InspectError {
     NoAdapter { path: String, expected: String },
     #[error("{path}: it does not say its alpha; give --alpha N: the update is scaled by alpha / r")]
     NoAlpha { path: String },
+    #[error("{path}: {tensor}: found {found}, expected {expected}")]
+    Shape { path: String, tensor: String, found: String, expected: String },
     #[error("{path}: {source}")]
     Analysis { path: String, source: analysis::AnalysisError },
 }
 
 /// Reads the adapter in the file or folder `path`; a given model adds the norms of W0.
 pub fn inspect(path: &Path, given: &Given) -> Result<Inspection, JobError> {
-    let Incoming { file, format, metadata, tensors } = format::read(path)?;
+    inspect_read(&format::read(path)?, given)
+}
+
+/// The same of one that was read.
+pub(super) fn inspect_read(incoming: &Incoming, given: &Given) -> Result<Inspection, JobError> {
+    let Incoming { file, format, metadata, tensors } = incoming;
     let shown = file.display().to_string();
-    let (method, matrices) = matrices(&metadata, &tensors)
+    let (method, matrices) = matrices(metadata, tensors)
         .ok_or_else(|| InspectError::NoAdapter { path: shown.clone(), expected: suffixes().join(", ") })?;
     let Some(form) = method.form() else {
         return Err(InspectError::NoAdapter { path: shown, expected: suffixes().join(", ") }.into());
     };
-    let first = matrices.values().next().and_then(|m| m.get(form.u.name));
+    let first = matrices.values().next().and_then(|m| m.tensors.get(form.u.name));
     let rank = first.map_or(1, |m| if form.u.transposed { m.rows } else { m.columns });
-    let said = metadata.get("alpha").and_then(|a| a.parse().ok());
-    let alpha = given.alpha.or(said).ok_or_else(|| InspectError::NoAlpha { path: shown.clone() })?;
+    let said = given.alpha.map(|a| a.to_string()).or_else(|| metadata.get("alpha").cloned());
+    let alpha = alpha(rank, &said.ok_or_else(|| InspectError::NoAlpha { path: shown.clone() })?)?;
     let model = given.model.as_ref().map(|m| ModelSource::resolve(m)?.load()).transpose()?;
     let mut layers = Vec::new();
     for ((layer, target), found) in &matrices {
-        let measured = analysis::measure(&form, alpha / rank as f64, &|suffix| found.get(suffix).cloned())
+        let measured = analysis::measure(&form, alpha / rank as f64, &|suffix| found.tensors.get(suffix).cloned())
             .map_err(|source| InspectError::Analysis { path: shown.clone(), source })?;
+        let n = model.as_ref().map(|model| (model.config.hidden_size, "W0 of the model"));
+        check_shapes(&shown, &form, found, n)?;
         let (w0_fro, w0_l1) = match &model {
             Some(model) => original(model, *layer, target)?,
             None => (f64::NAN, f64::NAN),
@@ -67,8 +79,45 @@ pub fn inspect(path: &Path, given: &Given) -> Result<Inspection, JobError> {
     Ok(Inspection { format, method: method.id(), rank, alpha, layers })
 }
 
-/// Adapter tensors by layer and target, then suffix.
-type Matrices = BTreeMap<(u32, &'static str), HashMap<&'static str, Matrix>>;
+/// alpha as text, as it is used with this rank.
+fn alpha(rank: usize, text: &str) -> Result<f64, JobError> {
+    let mut spec = RunSpec { rank, ..RunSpec::default() };
+    Field::find("alpha").map_or(Ok(()), |field| field.set(&mut spec, text))?;
+    Ok(spec.effective_alpha())
+}
+
+/// The tensors of one matrix belong beside it: U and V are as high as the `n` rows of a W0 that is named in words, where there
+/// is one, and c is one number or one for each row.
+fn check_shapes(path: &str, form: &Form, found: &Found, n: Option<(usize, &str)>) -> Result<(), InspectError> {
+    let wrong = |suffix: &str, found_here: String, expected: String| InspectError::Shape {
+        path: path.into(),
+        tensor: format!("{}.{suffix}", found.path),
+        found: found_here,
+        expected,
+    };
+    let mut rows = n.map(|(n, _)| n);
+    for factor in [form.u, form.v] {
+        let Some(matrix) = found.tensors.get(factor.name) else { continue };
+        let high = if factor.transposed { matrix.columns } else { matrix.rows };
+        if let Some((n, what)) = n.filter(|(n, _)| *n != high) {
+            let found = format!("a factor for {high} x {high}");
+            return Err(wrong(factor.name, found, format!("one for {what}, {n} x {n}")));
+        }
+        if factor == form.u {
+            rows = Some(high);
+        }
+    }
+    let c = form.c.and_then(|name| Some((name, found.tensors.get(name)?.values.len())));
+    match c.zip(rows) {
+        Some(((name, length), rows)) if length != 1 && length != rows => {
+            Err(wrong(name, format!("{length} numbers"), format!("1, or {rows}: one for each row")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Adapter tensors by layer and target.
+type Matrices = BTreeMap<(u32, &'static str), Found>;
 
 /// The method whose tensors the file holds, and these.
 fn matrices(
@@ -80,13 +129,14 @@ fn matrices(
     let mut found = Matrices::new();
     for (name, tensor) in tensors {
         let Some(suffix) = suffixes.iter().find(|s| ends_with(name, s)) else { continue };
-        let Some(place) = family::layer_and_target(name) else { continue };
+        let Some(Place { layer, target, path, .. }) = family::place(name) else { continue };
         let values = match &tensor.values {
             Values::F32(v) => v.iter().map(|x| f64::from(*x)).collect(),
             Values::F64(v) => v.clone(),
         };
         let matrix = Matrix::new(&tensor.shape, values).ok()?;
-        found.entry(place).or_default().insert(*suffix, matrix);
+        let new = || Found { path: path.into(), tensors: HashMap::new() };
+        found.entry((layer, target)).or_insert_with(new).tensors.insert(suffix.to_string(), matrix);
     }
     (!found.is_empty()).then_some((method, found))
 }

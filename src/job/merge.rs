@@ -81,6 +81,10 @@ fn tensors(saved: &Saved, model: &Checkpoint, replace: &Replace) -> Result<Vec<N
             adapted.insert(config.module_path(layer, target)?);
         }
     }
+    if form.is_some() {
+        saved.check_matrices(&adapted.iter().map(String::as_str).collect())?;
+        adapted.retain(|path| !saved.leaves(path));
+    }
     // What trained whole is in the file itself.
     let trained = |name: &str, shape: &[usize]| saved.tensors().get(name).filter(|t| t.shape == shape);
     let shapes = config.encoder_shapes();

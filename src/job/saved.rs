@@ -1,15 +1,17 @@
 //! A saved adapter and what it takes to use it again: its spec, its rows, and a model to put it on.
 
 use super::{JobError, ModelSource, backend, tokenizer};
+use crate::adapter;
 use crate::data::{self, Dataset, Source, Split, Tokenizer};
 use crate::format::{self, Incoming};
-use crate::model::Checkpoint;
+use crate::model::{Checkpoint, family};
 use crate::spec::RunSpec;
 use crate::task::{self, Task};
+use crate::tensors::shown;
 use crate::train::checkpoint::{self, CheckpointError};
 use crate::train::evaluate::{self, Scores};
 use crate::train::{Backend, NamedTensor, Part, Values};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 /// What a person says of an adapter: it holds where the file says something else or nothing.
@@ -32,26 +34,37 @@ pub struct Saved {
 impl Saved {
     /// An adapter by itself, a file or a folder of any program.
     pub fn open(path: &Path, given: &Given) -> Result<Self, JobError> {
-        let Incoming { file, metadata, mut tensors, .. } = format::read(path)?;
+        Self::of(format::read(path)?, given)
+    }
+
+    /// The same of one that was read.
+    pub(super) fn of(incoming: Incoming, given: &Given) -> Result<Self, JobError> {
+        let Incoming { file, metadata, mut tensors, .. } = incoming;
         let spec = spec_of(&file, &metadata, given)?;
         if format::lacks_family(&tensors) {
             let family = ModelSource::resolve(&spec.model)?.config()?.family;
-            tensors = format::of_family(tensors, family);
+            tensors = format::of_family(&file, tensors, family)?;
         }
         Ok(Self { path: file, task: task::find(&spec.task)?, spec, tensors })
     }
 
     /// The adapter of a run with this spec and folder: the best by validation.
     pub fn of_run(spec: &RunSpec, folder: &Path) -> Result<Self, JobError> {
-        let path = folder.join(checkpoint::BEST_ADAPTER);
-        if !path.exists() {
-            let what = "the run has no adapter yet: it is written at the first evaluation".into();
-            return Err(CheckpointError::Content { path, what }.into());
-        }
+        let path = Self::file_of_run(folder)?;
         let (_, tensors) = checkpoint::read(&path)?;
         let spec =
             RunSpec { device: RunSpec::default().device, precision: RunSpec::default().precision, ..spec.clone() };
         Ok(Self { path, task: task::find(&spec.task)?, spec, tensors })
+    }
+
+    /// The file of that adapter.
+    pub fn file_of_run(folder: &Path) -> Result<PathBuf, JobError> {
+        let path = folder.join(checkpoint::BEST_ADAPTER);
+        if path.exists() {
+            return Ok(path);
+        }
+        let what = "the run has no adapter yet: it is written at the first evaluation".into();
+        Err(CheckpointError::Content { path, what }.into())
     }
 
     /// The model that the adapter was trained on.
@@ -90,11 +103,29 @@ impl Saved {
 
     /// The tensors that `backend` trains, in its order, as saved.
     pub fn trained(&self, backend: &dyn Backend, model: &Checkpoint) -> Result<Vec<NamedTensor>, JobError> {
+        let paths = backend.parameters().iter().filter_map(|p| family::place(&p.name)).map(|place| place.path);
+        self.check_matrices(&paths.collect())?;
         backend.parameters().iter().map(|p| self.tensor(model, p.part, &p.name, &p.shape)).collect()
     }
 
+    /// Every tensor beside a matrix is beside one of `paths`: of another model's none would be used.
+    pub(super) fn check_matrices(&self, paths: &HashSet<&str>) -> Result<(), JobError> {
+        let strange = |name: &&String| family::place(name).is_some_and(|place| !paths.contains(place.path));
+        let Some(name) = self.tensors.keys().filter(strange).min() else { return Ok(()) };
+        let what = format!("{} is of no matrix that {} has: was it made for that model?", shown(name), self.spec.model);
+        Err(CheckpointError::Content { path: self.path.clone(), what }.into())
+    }
+
+    /// The matrix at `path` is as it was: PEFT's `layers_to_transform` gives the others no factors, and a product of none is 0.
+    pub(super) fn leaves(&self, path: &str) -> bool {
+        let form = adapter::find(&self.spec.method).ok().and_then(|method| method.form());
+        let product = form.is_some_and(|f| f.c.is_none() && f.d.is_none() && f.start.is_none() && f.m.is_none());
+        let of_it = |name: &String| name.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
+        product && !self.tensors.keys().any(of_it)
+    }
+
     /// A tensor of the adapter. One of the head that it lacks is the model's own: other programs leave BERT's pooler as it
-    /// was, and put adapters on models that have a head.
+    /// was, and put adapters on models that have a head. Factors of a matrix that it leaves are 0.
     pub(super) fn tensor(
         &self,
         model: &Checkpoint,
@@ -108,6 +139,10 @@ impl Saved {
             Some(found) => Err(content(format!("{name}: found shape {:?}, expected {shape:?}", found.shape)).into()),
             None if part == Part::Head && model.weights.shape(name) == Some(shape) => {
                 let values = Values::F32(model.weights.values(name, shape)?);
+                Ok(NamedTensor { name: name.into(), shape: shape.into(), values })
+            }
+            None if part == Part::Adapter && family::place(name).is_some_and(|place| self.leaves(place.path)) => {
+                let values = Values::F32(vec![0.0; shape.iter().product()]);
                 Ok(NamedTensor { name: name.into(), shape: shape.into(), values })
             }
             None => {

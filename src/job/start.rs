@@ -54,8 +54,8 @@ pub(super) fn file(spec: &RunSpec, runs: &Path) -> Result<Option<PathBuf>, SpecE
 
 /// Reads a file that `spec` can start from: of its method, rank and matrices, with every tensor of the right shape.
 pub(super) fn read(path: &Path, spec: &RunSpec, config: &Config) -> Result<Contents, JobError> {
-    let Incoming { metadata, tensors, .. } = format::read(path)?;
-    let tensors = format::of_family(tensors, config.family);
+    let Incoming { file, metadata, tensors, .. } = format::read(path)?;
+    let tensors = format::of_family(&file, tensors, config.family)?;
     let place = path.display();
     let targets = spec.targets.join(",");
     for (key, expected) in [("method", &spec.method), ("r", &spec.rank.to_string()), ("targets", &targets)] {

@@ -1,9 +1,12 @@
 //! `adapter_config.json`: which LoRA it describes, or why that cannot be had here.
 
-use super::super::Outgoing;
+use super::super::{Outgoing, is_plain};
+use crate::cache::{self, Cache, Kind, MAIN};
 use crate::model::family;
 use crate::tensors::shown;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 /// What a configuration says that matters here.
 #[derive(Debug, PartialEq)]
@@ -11,7 +14,7 @@ pub struct Config {
     pub r: usize,
     /// Of the scale alpha / r.
     pub alpha: f64,
-    /// Where its model comes from.
+    /// Where its model comes from; one of the hub as `ID@REVISION` where a revision is told.
     pub base: Option<String>,
 }
 
@@ -95,10 +98,30 @@ pub fn read(text: &[u8]) -> Result<Config, String> {
     // rsLoRA divides by the root of r: with alpha sqrt(r) in the place of alpha that is alpha / r.
     let alpha = if get("use_rslora").as_bool() == Some(true) { alpha * (r as f64).sqrt() } else { alpha };
     let base = get("base_model_name_or_path").as_str().map(str::to_string).filter(|base| !base.is_empty());
-    if base.as_ref().is_some_and(|base| base.chars().any(char::is_control)) {
+    if base.as_ref().is_some_and(|base| !is_plain(base)) {
         return Err(format!("base_model_name_or_path: found {}, expected a name", found("base_model_name_or_path")));
     }
+    let revision = match get("revision") {
+        Value::Null => "",
+        Value::String(revision) => revision,
+        _ => return Err(format!("revision: found {}, expected a branch, a tag or a commit", found("revision"))),
+    };
+    let base = match base {
+        // A folder has no revision, whatever is said of it.
+        Some(id) if !matches!(revision, "" | MAIN) && is_of_hub(&id, MAIN) => {
+            if !is_of_hub(&id, revision) {
+                return Err(format!("revision: found {}, expected a branch, a tag or a commit", found("revision")));
+            }
+            Some(format!("{id}@{revision}"))
+        }
+        base => base,
+    };
     Ok(Config { r, alpha, base })
+}
+
+/// A name that the hub can have, of no folder that is here.
+fn is_of_hub(id: &str, revision: &str) -> bool {
+    !Path::new(id).is_dir() && Cache::at(PathBuf::new()).repo(Kind::Model, id, revision).is_ok()
 }
 
 /// A member that is off: absent, false, empty or "none".
@@ -132,8 +155,13 @@ pub fn write(adapter: &Outgoing) -> Vec<u8> {
         true => json!(adapter.alpha as i64),
         false => json!(adapter.alpha),
     };
-    let config = json!({
-        "base_model_name_or_path": adapter.base,
+    // PEFT and the hub take the revision by itself.
+    let (base, revision) = match cache::split(&adapter.base) {
+        (id, revision) if !Path::new(&adapter.base).is_dir() && is_of_hub(id, revision) => (id, revision),
+        _ => (adapter.base.as_str(), MAIN),
+    };
+    let mut config = json!({
+        "base_model_name_or_path": base,
         "bias": "none",
         "fan_in_fan_out": false,
         "inference_mode": true,
@@ -148,6 +176,15 @@ pub fn write(adapter: &Outgoing) -> Vec<u8> {
         "use_dora": false,
         "use_rslora": false,
     });
+    if revision != MAIN {
+        config["revision"] = json!(revision);
+    }
+    let places = adapter.products.iter().filter_map(|(path, _, _)| family::place_of(path));
+    let layers: BTreeSet<u32> = places.map(|place| place.layer).collect();
+    // PEFT would look for the factors of the others.
+    if layers.last().is_some_and(|last| *last as usize >= layers.len()) {
+        config["layers_to_transform"] = json!(layers);
+    }
     format!("{config:#}\n").into_bytes()
 }
 
@@ -176,6 +213,31 @@ mod tests {
     }
 
     #[test]
+    fn a_revision_goes_with_a_model_of_the_hub() {
+        let base = |base: &str, revision: Value| {
+            let mut config = plain();
+            (config["base_model_name_or_path"], config["revision"]) = (json!(base), revision);
+            read(config.to_string().as_bytes()).map(|c| c.base.unwrap_or_default())
+        };
+        for (id, revision, expected) in [
+            ("org/x", json!("v2"), "org/x@v2"),
+            ("roberta-base", json!("refs/pr/3"), "roberta-base@refs/pr/3"),
+            ("org/x", json!("main"), "org/x"),
+            ("org/x", json!(""), "org/x"),
+            ("org/x", Value::Null, "org/x"),
+            // No ids of the hub: folders that have no revision.
+            ("/models/x", json!("v2"), "/models/x"),
+            ("src", json!("v2"), "src"),
+        ] {
+            assert_eq!(base(id, revision.clone()).as_deref(), Ok(expected), "{id} {revision}");
+        }
+        for wrong in [json!("../../x"), json!("a\u{1b}[2J"), json!("a\u{202e}b"), json!(3)] {
+            let error = base("org/x", wrong).expect_err("no revision");
+            assert!(error.starts_with("revision: found") && !error.contains(['\u{1b}', '\u{202e}']), "{error}");
+        }
+    }
+
+    #[test]
     fn what_does_more_is_refused_with_its_reason() {
         let cases = [
             ("peft_type", json!("LOHA"), "expected \"LORA\""),
@@ -191,6 +253,7 @@ mod tests {
             ("r", json!("8"), "from 1 to 65536"),
             ("lora_alpha", json!(null), "above 0"),
             ("base_model_name_or_path", json!("a\u{7}"), "expected a name"),
+            ("base_model_name_or_path", json!("a\u{202e}b"), "expected a name"),
         ];
         for (name, value, words) in cases {
             let error = with(name, value).expect_err(name);
