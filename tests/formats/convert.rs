@@ -66,7 +66,7 @@ fn alpha_and_the_models_revision_are_written_as_they_are() {
 }
 
 /// PEFT's folder without the tensors of the first layer, and one whose B are 0 there.
-fn without_the_first_layer(from: &Path, without: &Path, zeroed: &Path) {
+pub fn without_the_first_layer(from: &Path, without: &Path, zeroed: &Path) {
     let file = TensorFile::open(&from.join("adapter_model.safetensors")).expect("a file");
     let first = |name: &str| name.contains(".layer.0.");
     let all: Vec<NamedTensor> = file

@@ -1,6 +1,7 @@
 //! What is written, loaded by PEFT itself: the same logits, for RoBERTa and for BERT with its pooler. It takes a python
 //! with torch, transformers and peft, which EIGENSCOPE_PYTHON names, and is run when it is asked for.
 
+use super::convert::without_the_first_layer;
 use super::{distance, fixture, logits, model_of, peft, saved};
 use eigenscope::job::{self, Given, Saved};
 use eigenscope::model::EMBEDDED;
@@ -26,6 +27,15 @@ fn peft_gives_our_logits() {
             cases.push(json!({ "base": base, "adapter": to, "save": again }));
             let (dataset, found) = logits(&own, &checkpoint);
             expected.push((id, found, again));
+            // An adapter of some layers, as it is written again.
+            if id == "lora" {
+                let [without, zeroed, some, again] = ["without", "zeroed", "some", "some-again"].map(|n| root.join(n));
+                without_the_first_layer(&to, &without, &zeroed);
+                let partial = Saved::open(&without, &Given::default()).expect("an adapter");
+                job::convert(&partial, None, peft(), &some, None).expect("converted");
+                cases.push(json!({ "base": base, "adapter": some, "save": again }));
+                expected.push(("lora of some layers", logits(&partial, &checkpoint).1, again));
+            }
             let batch = dataset.batch(&(0..dataset.len()).collect::<Vec<_>>(), checkpoint.config.pad_token_id);
             let rowed = |values: &[u32]| values.chunks(batch.width).map(<[u32]>::to_vec).collect::<Vec<_>>();
             let mask: Vec<u32> = batch.mask.iter().map(|m| u32::from(*m)).collect();
