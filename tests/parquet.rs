@@ -38,6 +38,10 @@ enum Column {
 
 /// Writes the columns, a row group for each.
 fn write(path: &Path, groups: &[Vec<Column>]) {
+    write_packed(path, groups, Compression::SNAPPY);
+}
+
+fn write_packed(path: &Path, groups: &[Vec<Column>], packed: Compression) {
     use Column::*;
     let line = |column: &Column| match column {
         Text(name, _) => format!("required binary {name} (UTF8);"),
@@ -50,7 +54,7 @@ fn write(path: &Path, groups: &[Vec<Column>]) {
     };
     let lines: String = groups[0].iter().map(line).collect();
     let schema = Arc::new(parse_message_type(&format!("message m {{ {lines} }}")).expect("a schema"));
-    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
+    let properties = WriterProperties::builder().set_compression(packed).build();
     std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
     let mut file =
         SerializedFileWriter::new(File::create(path).expect("a file"), schema, Arc::new(properties)).expect("a writer");
@@ -211,7 +215,7 @@ fn every_kind_of_column_is_read_by_value() {
         Column::Truth("truth", (0..n).map(|i| i % 3 == 0).collect()),
         Column::Maybe("maybe", (0..n).map(|i| (i % 2 == 1).then_some(1 << 40)).collect()),
     ];
-    write(&path, &[group]);
+    write(&path, std::slice::from_ref(&group));
     let table = Table::open(&path).expect("a table");
     assert_eq!((table.rows(), table.columns().join(" ").as_str()), (2_500, "words small short long truth maybe"));
     let rows = cells(&path, &["maybe", "words", "small", "short", "long", "truth"]).expect("rows");
@@ -225,6 +229,13 @@ fn every_kind_of_column_is_read_by_value() {
         Value::Truth(true),
     ];
     assert_eq!(rows[2_049], expected);
+    for packed in
+        [Compression::UNCOMPRESSED, Compression::GZIP(Default::default()), Compression::ZSTD(Default::default())]
+    {
+        write_packed(&path, std::slice::from_ref(&group), packed);
+        let same = cells(&path, &["maybe", "words", "small", "short", "long", "truth"]).expect("rows");
+        assert!(same == rows, "{packed:?}");
+    }
     assert_eq!((&rows[2_048][0], &rows[2_048][5]), (&Value::Null, &Value::Truth(false)));
     let absent = cells(&path, &["sentence"]).expect_err("no such column");
     assert!(absent.contains("all.parquet: columns words, small, short"), "{absent}");

@@ -84,10 +84,13 @@ pub fn find(id: Option<&str>, path: &Path) -> Result<&'static dyn Format, DataEr
     })
 }
 
-/// Positions of columns in a file's header.
+/// Positions of columns in a file's header, where each must stand once.
 pub(super) fn places(path: &Path, header: &[String], columns: &[&str]) -> Result<Vec<usize>, DataError> {
-    let place =
-        |column: &&str| header.iter().position(|name| name == column).ok_or_else(|| lacks(path, header, column));
+    let place = |column: &&str| {
+        let mut found = (0..header.len()).filter(|at| header[*at] == **column);
+        let first = found.next().filter(|_| found.next().is_none());
+        first.ok_or_else(|| lacks(path, header, column))
+    };
     columns.iter().map(place).collect()
 }
 

@@ -260,7 +260,9 @@ fn unreadable(column: &ColumnDescriptor) -> Option<String> {
 fn reason(error: &ParquetError) -> String {
     let text = error.to_string();
     match text.contains("Disabled feature") {
-        true => format!("{text}; Snappy, gzip and no compression can be read: write the file anew with one of them"),
+        true => {
+            format!("{text}; Snappy, gzip, zstd and no compression can be read: write the file anew with one of them")
+        }
         false => text,
     }
 }
