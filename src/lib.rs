@@ -4,7 +4,7 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | 0 words | [`event`], [`record`], [`spec`], [`untrusted`], [`whole`], [`config`] |
+//! | 0 words | [`event`], [`record`], [`spec`], [`untrusted`], [`whole`], [`sqlite`], [`config`] |
 //! | 1 mathematics | [`cache`], [`hub`], [`random`], [`metric`], [`stats`], [`task`], [`data`], [`tensors`], [`adapter`], [`model`], [`analysis`], [`train`], [`cpu`], [`cuda`], [`format`](mod@format), [`job`], [`sweep`], [`tracker`] |
 //! | 2 memory | [`store`] |
 //! | 3 motion | [`engine`] |
@@ -19,6 +19,7 @@ pub mod untrusted;
 pub mod whole;
 
 pub mod config;
+pub mod sqlite;
 
 pub mod adapter;
 pub mod analysis;

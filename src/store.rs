@@ -14,7 +14,7 @@ mod test_scores;
 mod views;
 mod write;
 
-pub use query::Value;
+pub use query::{Value, ask};
 pub use queue::Claim;
 pub use read::Reader;
 pub use views::{Column, SqlView, VIEWS};
@@ -48,6 +48,15 @@ pub enum StoreError {
         "{path}: made by a newer eigenscope (schema {found}, this program knows {known}); use that version or another --runs folder"
     )]
     Newer { path: PathBuf, found: i64, known: i64 },
+    #[error(
+        "{path}: made by an older eigenscope (schema {found}, this program reads {known}); `eigenscope runs list` with the same \
+         --runs folder brings it up to date"
+    )]
+    Older { path: PathBuf, found: i64, known: i64 },
+    #[error("{path}: not found; expected the database of a runs folder: choose one with --runs DIR or EIGENSCOPE_RUNS")]
+    Missing { path: PathBuf },
+    #[error("{path}: written to while it was read, so the answer may be wrong; ask again")]
+    Changed { path: PathBuf },
     #[error("run {id}: its record is damaged ({what})")]
     Damaged { id: String, what: String },
     #[error("run {found:?}: not found; {hint}")]

@@ -2,9 +2,10 @@
 //! changed by it.
 
 use super::{Answer, Globals, Subcommand, code, print_json};
-use crate::store::{Store, VIEWS, Value};
+use crate::store::{self, StoreError, VIEWS, Value};
 use crate::untrusted::harmless;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use serde::{Serialize, Serializer};
 use std::time::Duration;
 
 pub struct Sql;
@@ -69,12 +70,10 @@ fn schema(json: bool) -> anyhow::Result<()> {
 /// Answers a question on stdout.
 fn answer(query: &str, matches: &ArgMatches, globals: &Globals) -> anyhow::Result<()> {
     let limit = Duration::from_secs(matches.get_one::<u64>("seconds").copied().unwrap_or(60));
-    let store = Store::open(&globals.runs)?;
-    let reader = store.reader()?;
     if matches.get_flag("csv") {
         let mut writer = csv::Writer::from_writer(std::io::stdout());
         let mut begun = false;
-        let columns = reader.query::<anyhow::Error>(query, limit, |columns, row| {
+        let columns = store::ask::<anyhow::Error>(&globals.runs, query, limit, |columns, row| {
             if !std::mem::replace(&mut begun, true) {
                 writer.write_record(columns).map_err(plain)?;
             }
@@ -86,7 +85,11 @@ fn answer(query: &str, matches: &ArgMatches, globals: &Globals) -> anyhow::Resul
         return Ok(writer.flush()?);
     }
     let mut rows = Vec::new();
-    let columns = reader.query::<anyhow::Error>(query, limit, |columns, row| {
+    let columns = store::ask::<anyhow::Error>(&globals.runs, query, limit, |columns, row| {
+        // Before a long search has gone on for nothing.
+        if globals.json && rows.is_empty() {
+            members(columns)?;
+        }
         if (rows.len() + 1) * columns.len() > MOST {
             let what = format!("more than {} rows; add LIMIT, or --csv prints them as they are found", rows.len());
             anyhow::bail!(what);
@@ -94,15 +97,35 @@ fn answer(query: &str, matches: &ArgMatches, globals: &Globals) -> anyhow::Resul
         rows.push(row);
         Ok(())
     })?;
+    if globals.json {
+        members(&columns)?;
+    }
     let found = Found { columns, rows };
     if globals.json {
-        let object = |row: &Vec<Value>| {
-            let values = row.iter().map(|v| serde_json::to_value(v).unwrap_or_default());
-            found.columns.iter().cloned().zip(values).collect::<serde_json::Map<String, serde_json::Value>>()
-        };
-        return print_json(&found.rows.iter().map(object).collect::<Vec<_>>());
+        return print_json(&found.rows.iter().map(|row| Object(&found.columns, row)).collect::<Vec<_>>());
     }
     table(&found)
+}
+
+/// A row as an object whose members stand in the order of the columns.
+struct Object<'a>(&'a [String], &'a [Value]);
+
+impl Serialize for Object<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().zip(self.1))
+    }
+}
+
+/// An object has one member of a name: refuses columns of which one would be lost.
+fn members(columns: &[String]) -> anyhow::Result<()> {
+    match columns.iter().enumerate().find(|(i, name)| columns[..*i].contains(name)) {
+        None => Ok(()),
+        Some((_, name)) => Err(StoreError::query(format!(
+            "found two columns {:?}, expected a name of its own for each with --json: give one with AS",
+            harmless(name)
+        ))
+        .into()),
+    }
 }
 
 /// The error of the pipe itself, so that a reader that goes early is known as one.

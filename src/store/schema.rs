@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0005.sql"),
     include_str!("migrations/0006.sql"),
     include_str!("migrations/0007.sql"),
+    include_str!("migrations/0008.sql"),
 ];
 /// How long a lock of another program is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -78,6 +79,13 @@ fn refuse_newer(path: &Path, found: i64) -> Result<(), StoreError> {
     if found > known { Err(StoreError::Newer { path: path.into(), found, known }) } else { Ok(()) }
 }
 
+/// What is only read must have the schema of now: nothing brings it up to date.
+pub(super) fn expect_newest(path: &Path, connection: &Connection) -> Result<(), StoreError> {
+    let (found, known) = (user_version(connection)?, MIGRATIONS.len() as i64);
+    refuse_newer(path, found)?;
+    if found < known { Err(StoreError::Older { path: path.into(), found, known }) } else { Ok(()) }
+}
+
 /// Gives the pages of deleted records back to the disk, a part at a time: between two parts others may write.
 pub(super) fn give_back(connection: &Connection) -> Result<(), StoreError> {
     let free = || -> rusqlite::Result<i64> { connection.pragma_query_value(None, "freelist_count", |r| r.get(0)) };
@@ -102,4 +110,28 @@ pub(super) fn version(connection: &Connection) -> Result<i64, StoreError> {
 /// Number of the commit being made: one above the last.
 pub(super) fn next_version(connection: &Connection) -> Result<i64, StoreError> {
     Ok(connection.query_row("UPDATE clock SET version = version + 1 RETURNING version", [], |row| row.get(0))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One view that an older SQLite cannot read makes it refuse the whole file.
+    #[test]
+    fn views_are_in_the_sql_of_every_sqlite_that_can_read_the_tables() {
+        let c = Connection::open_in_memory().expect("a database");
+        MIGRATIONS.iter().for_each(|step| c.execute_batch(step).expect("a migration"));
+        let mut query = c.prepare("SELECT name, sql FROM sqlite_master WHERE type = 'view'").expect("a query");
+        let views = query.query_map([], |r| Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?))).expect("views");
+        let views: Vec<_> = views.map(|v| v.expect("a view")).collect();
+        assert!(views.len() > 6);
+        for (name, sql) in views {
+            assert!(!sql.contains("->"), "{name}: -> needs 3.38");
+            for call in sql.split("group_concat(").skip(1) {
+                let (arguments, _) = call.split_once(')').expect("its end");
+                assert!(!arguments.contains("ORDER BY"), "{name}: an order within group_concat needs 3.44");
+            }
+            assert!(!sql.contains("RIGHT JOIN") && !sql.contains("FULL JOIN"), "{name}: needs 3.39");
+        }
+    }
 }

@@ -1,5 +1,5 @@
 //! The views that a person asks in SQL, column by column. The views themselves are made by a migration, under these names with
-//! `view_` before them.
+//! `view_` before them. Of a run that was trained elsewhere, a number that nobody told is NULL.
 
 use serde::Serialize;
 
@@ -42,11 +42,16 @@ const LR: Column = real("lr", "", "peak learning rate of the run");
 const STEP: Column = integer("step", "steps", "optimizer steps done by then, counted from 1");
 const EPOCH: Column = real("epoch", "epochs", "passes over the training rows by then");
 
+/// What every view but that of the runs begins with, and then these.
+macro_rules! of_run {
+    ($($column:expr),* $(,)?) => { &[RUN, NAME, TASK, METHOD, MODEL, SEED, $($column),*] };
+}
+
 /// Every view.
 pub const VIEWS: &[SqlView] = &[
     SqlView {
         name: "runs",
-        about: "a row for each run: settings, how far it came, what it scored",
+        about: "a row for each run: settings, how far it came, what it scored; a number that is not known of an imported run is empty",
         columns: &[
             RUN,
             NAME,
@@ -96,13 +101,7 @@ pub const VIEWS: &[SqlView] = &[
     SqlView {
         name: "points",
         about: "a row for each recorded optimizer step",
-        columns: &[
-            RUN,
-            NAME,
-            TASK,
-            METHOD,
-            MODEL,
-            SEED,
+        columns: of_run![
             STEP,
             EPOCH,
             real("seconds", "s", "time of training by then, without pauses"),
@@ -115,13 +114,7 @@ pub const VIEWS: &[SqlView] = &[
     SqlView {
         name: "evaluations",
         about: "a row for each pass over the validation rows, with the main metric",
-        columns: &[
-            RUN,
-            NAME,
-            TASK,
-            METHOD,
-            MODEL,
-            SEED,
+        columns: of_run![
             LR,
             STEP,
             EPOCH,
@@ -135,13 +128,7 @@ pub const VIEWS: &[SqlView] = &[
     SqlView {
         name: "scores",
         about: "a row for each metric of each evaluation",
-        columns: &[
-            RUN,
-            NAME,
-            TASK,
-            METHOD,
-            MODEL,
-            SEED,
+        columns: of_run![
             LR,
             STEP,
             EPOCH,
@@ -153,13 +140,7 @@ pub const VIEWS: &[SqlView] = &[
     SqlView {
         name: "norms",
         about: "a row for each adapted matrix at each step at which norms were recorded",
-        columns: &[
-            RUN,
-            NAME,
-            TASK,
-            METHOD,
-            MODEL,
-            SEED,
+        columns: of_run![
             LR,
             STEP,
             integer("layer", "", "layer of the encoder, counted from 0"),
@@ -169,6 +150,24 @@ pub const VIEWS: &[SqlView] = &[
             real("w0_l1", "", "sum of the absolute values of W0"),
             real("delta_fro", "", "Frobenius norm of the update, alpha / rank included"),
             real("difference", "", "lambda times w0_fro, less delta_fro"),
+        ],
+    },
+    SqlView {
+        name: "device",
+        about: "a row for each look at the device that trained, every few seconds",
+        columns: of_run![
+            LR,
+            STEP,
+            real("seconds", "s", "time of training by then, without pauses"),
+            real(
+                "utilisation",
+                "",
+                "share of the last moments in which it worked, 0 to 1; empty where it does not tell"
+            ),
+            integer("memory", "bytes", "memory in use"),
+            integer("memory_total", "bytes", "memory in all"),
+            real("temperature", "deg C", "temperature; empty where it does not tell"),
+            real("power", "W", "power; empty where it does not tell"),
         ],
     },
 ];

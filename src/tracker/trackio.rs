@@ -3,28 +3,16 @@
 
 use super::foreign::Foreign;
 use super::{Source, TrackerError, begins};
+use crate::sqlite::{MAGIC, Untouched};
 use crate::untrusted::brief;
-use rusqlite::{Connection, OpenFlags, Row};
+use rusqlite::Row;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::fmt::Write;
-use std::fs::File;
-use std::io::Read;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::time::Duration;
 
-/// What every SQLite file begins with.
-const MAGIC: &[u8] = b"SQLite format 3\0";
-/// Where SQLite's header says that readers must know of a write-ahead log, and what it says then.
-const READ_VERSION: usize = 19;
-const WAL: u8 = 2;
 /// Longest row of JSON in bytes, and most runs of a project.
 const LARGEST: usize = 16 << 20;
 const MOST_RUNS: usize = 10_000;
-/// How long a lock of Trackio's is waited for.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 pub struct Trackio;
 
@@ -39,7 +27,7 @@ impl Source for Trackio {
 
     fn read(&self, path: &Path) -> Result<(Vec<Foreign>, Vec<String>), TrackerError> {
         let path = &path.canonicalize().map_err(TrackerError::io(path))?;
-        let database = Database { path, connection: open(path).map_err(|e| unreadable(path, &e))? };
+        let database = Database { path, connection: Untouched::open(path).map_err(|e| unreadable(path, &e))? };
         // Before version 0.24 a run had nothing but its name.
         let id = match database.columns("metrics")? {
             columns if columns.contains(&"run_id".into()) => "run_id",
@@ -88,13 +76,16 @@ impl Source for Trackio {
                 Ok(())
             })?;
         }
+        if !database.connection.held() {
+            return Err(TrackerError::content(path, "written to while it was read; import it again"));
+        }
         Ok((order.iter().filter_map(|key| runs.remove(key)).collect(), Vec::new()))
     }
 }
 
 struct Database<'a> {
     path: &'a Path,
-    connection: Connection,
+    connection: Untouched,
 }
 
 impl Database<'_> {
@@ -121,32 +112,6 @@ impl Database<'_> {
 
 fn unreadable(path: &Path, error: &rusqlite::Error) -> TrackerError {
     TrackerError::content(path, format!("cannot be read as a Trackio database: {error}"))
-}
-
-/// Opens for reading. SQLite would make files beside one with a write-ahead log even to read it; where that log is not there,
-/// nobody has the file open and it is read as one that does not change.
-fn open(path: &Path) -> rusqlite::Result<Connection> {
-    let mut log = OsString::from(path);
-    log.push("-wal");
-    let mut header = [0; READ_VERSION + 1];
-    let read = File::open(path).and_then(|mut file| file.read_exact(&mut header));
-    let immutable = read.is_ok() && header[READ_VERSION] == WAL && !Path::new(&log).exists();
-    let mut name = String::from("file:");
-    for byte in path.as_os_str().as_bytes() {
-        match byte {
-            b'/' | b'.' | b'-' | b'_' => name.push(*byte as char),
-            b if b.is_ascii_alphanumeric() => name.push(*b as char),
-            // Writing to a text cannot fail.
-            b => drop(write!(name, "%{b:02x}")),
-        }
-    }
-    name.push_str(if immutable { "?mode=ro&immutable=1" } else { "?mode=ro" });
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(name, flags)?;
-    connection.busy_timeout(PATIENCE)?;
-    // A crafted schema must not run functions of its choice.
-    connection.pragma_update(None, "trusted_schema", false)?;
-    Ok(connection)
 }
 
 /// A text, which Trackio keeps as bytes too.
