@@ -176,9 +176,22 @@ pub struct RunFacts {
     pub adapter_bytes: u64,
     /// Id of the task's main metric.
     pub metric: String,
+    /// Which of its values is the best.
+    #[serde(default)]
+    pub better: Better,
     pub layers: u32,
     /// Program version, device and threads, as JSON object members.
     pub environment: std::collections::BTreeMap<String, String>,
+}
+
+/// Which of two values of a metric is the better one. The store asks for it by these words.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Better {
+    #[default]
+    Higher,
+    Lower,
+    Unknown,
 }
 
 /// What a device is doing at one moment. For the CPU: what this process takes of the machine.

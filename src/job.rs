@@ -34,7 +34,7 @@ use crate::adapter;
 use crate::cuda::CudaError;
 use crate::data::tokens::Store;
 use crate::data::{self, Example, Source, Split, Tokenizer};
-use crate::event::{Level, RunEvent, RunFacts};
+use crate::event::{Better, Level, RunEvent, RunFacts};
 use crate::model::{Config, ModelSource, head};
 use crate::record::TASK_LABEL;
 use crate::spec::RunSpec;
@@ -323,6 +323,7 @@ fn facts(spec: &RunSpec, task: &dyn Task, backend: &dyn Backend, config: &Config
         head_parameters: count(&|p| p.part == Part::Head),
         adapter_bytes: 4 * count(&beside_head),
         metric: task.metrics().first().map_or_else(String::new, |m| m.id().to_string()),
+        better: Better::Higher,
         layers: config.num_hidden_layers as u32,
         environment: [
             ("version", env!("CARGO_PKG_VERSION").to_string()),

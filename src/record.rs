@@ -60,6 +60,14 @@ impl RunSummary {
         told.map_or_else(|| spec::task_name(&self.spec.task), String::as_str)
     }
 
+    /// Its seed; none where it was trained elsewhere and that is not known.
+    pub fn seed(&self) -> Option<u64> {
+        let environment = &self.facts.environment;
+        let told = environment.get(Imported::TOLD).is_some_and(|told| told.split(' ').any(|name| name == "seed"));
+        let known = self.spec.seed != 0 || told || !environment.contains_key(Imported::TAG);
+        known.then_some(self.spec.seed)
+    }
+
     /// Share of the steps done, 0 to 1.
     pub fn progress(&self) -> f64 {
         match self.facts.total_steps {

@@ -1,6 +1,7 @@
 //! Other programs that track runs: their files are read as runs of this store, and what this store recorded is written as files
 //! that they read. Everything passes through [`Foreign`] on the way in and [`History`] on the way out. Knows no store.
 
+mod device;
 mod event;
 mod foreign;
 mod parquet;

@@ -9,8 +9,8 @@ pub use against::{Against, LEVEL, REFERENCE};
 pub use published::{PAPER, Paper, test_rows};
 pub use text::{FORMATS, Format};
 
-use crate::event::Status;
-use crate::record::{RunSummary, TestScore};
+use crate::event::{Better, Status};
+use crate::record::{Imported, RunSummary, TestScore};
 use crate::spec::{self, RunSpec};
 use crate::{adapter, metric, stats, task};
 use serde::Serialize;
@@ -35,8 +35,8 @@ pub struct Seeds {
     pub rows: Option<u64>,
     /// Over rows: 1.96 sqrt(p (1 - p) / rows), p being the mean, as the paper has it for every metric.
     pub over_rows: Option<f64>,
-    /// Ascending, with the score of each.
-    pub seeds: Vec<u64>,
+    /// Ascending, with the score of each; first the runs of which it is not known.
+    pub seeds: Vec<Option<u64>>,
     pub scores: Vec<f64>,
     /// Finished runs of this task and method in all, those of other settings included.
     pub finished: usize,
@@ -140,8 +140,10 @@ impl Table1 {
         tests: &[TestScore],
         source: Option<&Source>,
     ) -> Self {
-        let finished: Vec<&RunSummary> =
-            runs.into_iter().filter(|r| r.status == Status::Done && r.best.is_some()).collect();
+        let finished: Vec<&RunSummary> = runs
+            .into_iter()
+            .filter(|r| r.status == Status::Done && r.best.is_some() && r.facts.better == Better::Higher)
+            .collect();
         let sources = sources(&finished, tests);
         let source = source.filter(|s| sources.contains(s)).or(sources.first()).cloned();
         let mut cells: HashMap<(&str, &str), Vec<&RunSummary>> = HashMap::new();
@@ -194,8 +196,13 @@ impl Table1 {
             "{}. Best validation score of each run x 100, mean over n seeds of the setting with most seeds. \
              ± seeds is 1.96 s/√n over seeds, ± rows is 1.96 √(p(1-p)/rows) over rows: two different intervals. \
              Tied with SymLoRA: by rows where the intervals over rows overlap, as in the paper; by pairs where Student's \
-             test of the seeds that both have gives p ≥ {LEVEL}. Paper: {PAPER}; its LoRA is at length 512.",
-            self.source_text()
+             test of the seeds that both have gives p ≥ {LEVEL}. Paper: {PAPER}; its LoRA is at length 512.{}",
+            self.source_text(),
+            if self.is_without_seeds() {
+                " An imported run that does not tell its seed counts as one of its own."
+            } else {
+                ""
+            }
         )
     }
 
@@ -206,6 +213,12 @@ impl Table1 {
              that `eigenscope table1 set` keeps.",
             self.source_text()
         )
+    }
+
+    /// A run of which the seed is not known stands in it.
+    fn is_without_seeds(&self) -> bool {
+        let ours = self.rows.iter().flat_map(|r| &r.cells).filter_map(|c| c.ours.as_ref());
+        ours.flat_map(|o| &o.seeds).any(Option::is_none)
     }
 
     fn source_text(&self) -> String {
@@ -262,6 +275,15 @@ fn same_setting(a: &RunSpec, b: &RunSpec) -> bool {
     like_b == *b
 }
 
+/// Two runs of a setting that count once: of one seed or, where that is not known, of one origin.
+fn same_run(a: &RunSummary, b: &RunSummary) -> bool {
+    let origin = |r: &RunSummary| r.facts.environment.get(Imported::ORIGIN).cloned();
+    match (a.seed(), b.seed()) {
+        (None, None) => origin(a).is_some_and(|of| Some(of) == origin(b)),
+        (a, b) => a == b,
+    }
+}
+
 /// The setting with most seeds, of equals the one with the best mean; the newest run of each seed counts.
 fn seeds_of(runs: &[&RunSummary]) -> Option<Seeds> {
     let mut groups: Vec<Vec<&RunSummary>> = Vec::new();
@@ -270,7 +292,7 @@ fn seeds_of(runs: &[&RunSummary]) -> Option<Seeds> {
     for run in runs {
         let some = near.entry((run.spec.lr.to_bits(), run.spec.rank, run.spec.epochs)).or_default();
         match some.iter().find(|i| same_setting(&groups[**i][0].spec, &run.spec)) {
-            Some(i) if groups[*i].iter().any(|r| r.spec.seed == run.spec.seed) => {}
+            Some(i) if groups[*i].iter().any(|r| same_run(r, run)) => {}
             Some(i) => groups[*i].push(run),
             None => {
                 some.push(groups.len());
@@ -285,7 +307,7 @@ fn seeds_of(runs: &[&RunSummary]) -> Option<Seeds> {
     // `max_by` keeps the last of equals: from behind, that is the newest.
     let (group, interval) =
         scored.rev().max_by(|a, b| a.0.len().cmp(&b.0.len()).then(a.1.centre.total_cmp(&b.1.centre)))?;
-    let mut by_seed: Vec<(u64, f64)> = group.iter().filter_map(|r| Some((r.spec.seed, r.best?))).collect();
+    let mut by_seed: Vec<(Option<u64>, f64)> = group.iter().filter_map(|r| Some((r.seed(), r.best?))).collect();
     by_seed.sort_by_key(|(seed, _)| *seed);
     let first = group.first().map(|r| r.facts.eval_rows);
     let rows = first.filter(|n| *n > 0 && group.iter().all(|r| r.facts.eval_rows == *n));
@@ -332,13 +354,43 @@ mod tests {
         ];
         let table = Table1::of(&runs, &[], None);
         let ours = cell(&table, "cola", "symlora").ours.clone().expect("runs");
-        assert_eq!((ours.seeds.clone(), ours.finished, ours.setting.lr), (vec![0, 1], 4, 1e-3));
+        assert_eq!((ours.seeds.clone(), ours.finished, ours.setting.lr), (vec![Some(0), Some(1)], 4, 1e-3));
         assert!((ours.mean - 0.55).abs() < 1e-12);
         // s = 0.1 / sqrt(2), so 1.96 s / sqrt(2) = 0.098.
         assert!((ours.half_width.expect("two seeds") - 0.098).abs() < 1e-12);
         assert_eq!(ours.text(), "55.0 ±9.8 n=2");
         assert!(cell(&table, "cola", "lora").ours.is_none());
         assert!(table.caption().contains("not GLUE scores"), "{}", table.caption());
+    }
+
+    /// Of a log that tells no seed three runs are three, and the same log twice is one.
+    #[test]
+    fn runs_without_a_seed_are_counted_one_by_one() {
+        let imported = |id: &str, origin: &str, told: &str, best: f64| {
+            let mut run = run(id, RunSpec { method: "lora".into(), ..spec(0, 0.0) }, best);
+            let members = [(Imported::TAG, "TensorBoard"), (Imported::ORIGIN, origin), (Imported::TOLD, told)];
+            run.facts.environment = members.map(|(name, value)| (name.to_string(), value.to_string())).into();
+            run
+        };
+        let runs = [
+            imported("a", "1", "task", 0.4),
+            imported("b", "2", "task", 0.5),
+            imported("c", "3", "task", 0.6),
+            imported("d", "3", "task", 0.6),
+        ];
+        assert_eq!(runs[0].seed(), None);
+        let table = Table1::of(&runs, &[], None);
+        let ours = cell(&table, "cola", "lora").ours.clone().expect("runs");
+        assert_eq!((ours.text().as_str(), ours.seeds), ("50.0 ±11.3 n=3", vec![None; 3]));
+        assert!(table.caption().contains("does not tell its seed"), "{}", table.caption());
+        let told = [imported("a", "1", "seed task", 0.4), imported("b", "2", "seed task", 0.5)];
+        assert_eq!(told[0].seed(), Some(0));
+        let table = Table1::of(&told, &[], None);
+        assert_eq!(cell(&table, "cola", "lora").ours.as_ref().map(Seeds::text).as_deref(), Some("40.0 n=1"));
+        assert!(!table.caption().contains("does not tell"));
+        let mut error = run("e", spec(0, 1e-3), 0.9);
+        error.facts.better = Better::Lower;
+        assert!(cell(&Table1::of(&[error], &[], None), "cola", "symlora").ours.is_none(), "no score of the table");
     }
 
     #[test]

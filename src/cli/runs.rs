@@ -21,7 +21,8 @@ pub struct Row<'a> {
     status: &'static str,
     task: &'a str,
     method: &'a str,
-    seed: u64,
+    /// None where it is not known of an imported run.
+    seed: Option<u64>,
     lr: f64,
     steps: u64,
     metric: &'a str,
@@ -45,7 +46,7 @@ impl<'a> Row<'a> {
             status: run.status.as_str(),
             task: &run.spec.task,
             method: &run.spec.method,
-            seed: run.spec.seed,
+            seed: run.seed(),
             lr: run.spec.lr,
             steps: run.step,
             metric: &run.facts.metric,

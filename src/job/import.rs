@@ -53,6 +53,7 @@ impl Import {
             points: Vec::new(),
             evaluations: Vec::new(),
             norms: vec![(0, norms.layers)],
+            device: Vec::new(),
             time: None,
             tags: vec![Imported::TAG.into()],
             note: format!(

@@ -111,6 +111,8 @@ pub struct Imported {
     pub evaluations: Vec<Evaluation>,
     /// By step; those of W0 are NaN where the model is not here.
     pub norms: Vec<(u64, Vec<LayerNorm>)>,
+    /// As in a [`History`].
+    pub device: Vec<(u64, f64, DeviceFigures)>,
     /// Unix time in seconds of its first and last record, where that is known.
     pub time: Option<(f64, f64)>,
     pub tags: Vec<String>,
@@ -126,4 +128,7 @@ impl Imported {
     pub const ORIGIN: &str = "origin";
     /// What stands for a text that is not known; a number that is not known is 0.
     pub const UNKNOWN: &str = "unknown";
+    /// Member of the environment with the names of the settings that are known, a space between two of them: those of any other
+    /// say nothing. The store's views ask for it by name.
+    pub const TOLD: &str = "told";
 }

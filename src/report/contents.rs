@@ -172,7 +172,7 @@ fn results(runs: &[&RunSummary]) -> Table {
         ("run", |r| r.id.to_string()),
         ("name", |r| r.name.clone()),
         ("method", |r| r.spec.method.clone()),
-        ("seed", |r| r.spec.seed.to_string()),
+        ("seed", |r| r.seed().map_or(NONE.into(), |seed| seed.to_string())),
         ("status", |r| r.status.to_string()),
         ("metric", |r| r.facts.metric.clone()),
         ("best", |r| score(r.best)),

@@ -32,6 +32,7 @@ pub(super) fn keep(
     points(t, seq, run)?;
     run.norms.iter().try_for_each(|(step, rows)| write::norms(t, seq, *step, rows))?;
     run.evaluations.iter().try_for_each(|e| write::evaluation(t, seq, e))?;
+    run.device.iter().try_for_each(|(step, seconds, figures)| write::device(t, seq, *step, *seconds, figures))?;
     let said = run.log.iter().map(|text| RunEvent::Log { level: Level::Info, text: text.clone() });
     said.chain(adapter.map(|a| moved(dir, &id, a)).transpose()?).try_for_each(|event| write::apply(t, &id, &event))?;
     write::touch(t, seq)?;

@@ -11,8 +11,7 @@ use std::sync::Arc;
 const CHANGED: &str = "WITH changed AS MATERIALIZED (
       SELECT seq, id, spec, facts ->> '$.environment.task' AS label, best, status = 'done' AS done,
         CASE WHEN NOT archived THEN (SELECT max(step) FROM norms WHERE run = seq) END AS newest,
-        (SELECT step FROM scores WHERE run = seq AND place = 0 AND value IS NOT NULL
-          ORDER BY value DESC, step LIMIT 1) AS evaluated
+        (SELECT step FROM scores WHERE run = seq AND place = 0 AND value = best ORDER BY step LIMIT 1) AS evaluated
       FROM runs WHERE version > ?1),
     wanted AS MATERIALIZED (
       SELECT *, (SELECT max(step) FROM norms WHERE run = seq AND step <= evaluated) AS recorded FROM changed)";

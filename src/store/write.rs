@@ -200,7 +200,7 @@ fn point(t: &Transaction, run: i64, p: &Point) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn device(t: &Transaction, run: i64, step: u64, seconds: f64, f: &DeviceFigures) -> Result<(), StoreError> {
+pub(super) fn device(t: &Transaction, run: i64, step: u64, seconds: f64, f: &DeviceFigures) -> Result<(), StoreError> {
     t.prepare_cached(
         "INSERT OR REPLACE INTO device (run, step, seconds, utilisation, memory, memory_total, temperature, power)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -254,14 +254,17 @@ pub(super) fn norms(t: &Transaction, run: i64, step: u64, rows: &[LayerNorm]) ->
     summarise_lambda(t, run)
 }
 
-/// Last and best value of the main metric; an undefined score is never the best.
+/// Last and best value of the main metric; an undefined score is never the best, and none is where it is not known which way the
+/// metric goes.
 fn summarise_scores(t: &Transaction, run: i64) -> Result<(), StoreError> {
     t.prepare_cached(
-        "UPDATE runs SET
+        "WITH way (sign) AS (SELECT CASE json_extract(facts, '$.better') WHEN 'lower' THEN -1 WHEN 'unknown' THEN NULL ELSE 1 END
+           FROM runs WHERE seq = ?1),
+         best AS (SELECT s.value, e.epoch FROM way, scores s LEFT JOIN evaluations e ON e.run = s.run AND e.step = s.step
+           WHERE s.run = ?1 AND s.place = 0 AND sign * s.value IS NOT NULL ORDER BY sign * s.value DESC, s.step LIMIT 1)
+         UPDATE runs SET
            last = (SELECT value FROM scores WHERE run = ?1 AND place = 0 ORDER BY step DESC LIMIT 1),
-           best = (SELECT max(value) FROM scores WHERE run = ?1 AND place = 0),
-           best_epoch = (SELECT e.epoch FROM scores s JOIN evaluations e ON e.run = s.run AND e.step = s.step
-             WHERE s.run = ?1 AND s.place = 0 AND s.value IS NOT NULL ORDER BY s.value DESC, s.step LIMIT 1)
+           (best, best_epoch) = (SELECT value, epoch FROM best)
          WHERE seq = ?1",
     )?
     .execute([run])?;

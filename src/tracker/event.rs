@@ -10,6 +10,12 @@ const VERSION: &str = "brain.Event:2";
 const HPARAMS: &str = "hparams";
 const STARTED: &str = "_hparams_/session_start_info";
 const ENDED: &str = "_hparams_/session_end_info";
+/// How a log of sessions says that one begins.
+const RESTART: u64 = 1;
+/// Most values of an event, most hyperparameters, and the longest tag or name in bytes: longer ones are left out.
+const MOST_VALUES: usize = 100_000;
+const MOST_SETTINGS: usize = 10_000;
+const LONGEST: usize = 4_096;
 
 /// What an event says.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -17,6 +23,8 @@ pub struct Event {
     /// Unix time in seconds.
     pub time: f64,
     pub step: i64,
+    /// The program began again at this step: what it wrote before of this step and later ones no longer counts.
+    pub restarts: bool,
     pub values: Vec<(String, Content)>,
 }
 
@@ -74,17 +82,22 @@ fn event(time: f64, step: u64, value: Message) -> Message {
 /// Reads an event.
 pub fn read(bytes: &[u8]) -> Result<Event, String> {
     let mut event = Event::default();
-    for (field, value) in fields(bytes)? {
+    for found in fields(bytes) {
+        let (field, value) = found?;
         match field {
             1 => event.time = value.double(),
             2 => event.step = value.varint() as i64,
             5 => {
-                for (field, value) in fields(value.bytes())? {
-                    if field == 1 {
+                for found in fields(value.bytes()) {
+                    let (field, value) = found?;
+                    if field == 1 && event.values.len() < MOST_VALUES {
                         event.values.push(summary(value.bytes())?);
+                    } else if field == 1 {
+                        return Err(format!("more than {MOST_VALUES} values in one event"));
                     }
                 }
             }
+            7 => event.restarts = member(value.bytes(), 1, Value::varint)? == Some(RESTART),
             _ => {}
         }
     }
@@ -94,8 +107,10 @@ pub fn read(bytes: &[u8]) -> Result<Event, String> {
 /// A tag and what stands under it.
 fn summary(bytes: &[u8]) -> Result<(String, Content), String> {
     let (mut tag, mut content) = (String::new(), Content::Other);
-    for (field, value) in fields(bytes)? {
+    for found in fields(bytes) {
+        let (field, value) = found?;
         match field {
+            1 if value.bytes().len() > LONGEST => return Ok((String::new(), Content::Other)),
             1 => tag = value.text(),
             2 => content = Content::Scalar(shortest(value.float())),
             8 => content = tensor(value.bytes())?,
@@ -112,41 +127,80 @@ fn summary(bytes: &[u8]) -> Result<(String, Content), String> {
 
 /// A tensor with one element; of any other only that it is one.
 fn tensor(bytes: &[u8]) -> Result<Content, String> {
-    let (mut kind, mut elements, mut raw, mut listed, mut texts) = (0, 1u64, &[][..], Vec::new(), Vec::new());
-    for (field, value) in fields(bytes)? {
-        match (field, value) {
-            (1, _) => kind = value.varint(),
-            (2, _) => {
-                for (field, dimension) in fields(value.bytes())? {
-                    if field == 2 {
-                        let size =
-                            fields(dimension.bytes())?.iter().find(|(f, _)| *f == 1).map_or(0, |(_, v)| v.varint());
+    let (mut kind, mut elements, mut raw) = (0, 1u64, &[][..]);
+    let (mut numbers, mut texts) = (Only(0, None), Only(0, None));
+    for found in fields(bytes) {
+        match found? {
+            (1, value) => kind = value.varint(),
+            (2, value) => {
+                for found in fields(value.bytes()) {
+                    if let (2, dimension) = found? {
+                        let size = member(dimension.bytes(), 1, Value::varint)?.unwrap_or(0);
                         elements = elements.saturating_mul(size);
                     }
                 }
             }
-            (4, _) => raw = value.bytes(),
-            (5, Value::Fixed32(_)) => listed.push(shortest(value.float())),
-            (5, Value::Bytes(b)) => listed.extend(b.as_chunks().0.iter().map(|b| shortest(f32::from_le_bytes(*b)))),
-            (6, Value::Fixed64(_)) => listed.push(value.double()),
-            (6, Value::Bytes(b)) => listed.extend(b.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b))),
-            (7 | 10, _) => listed.extend(varints(value)?.into_iter().map(|n| n as i64 as f64)),
-            (8, _) => texts.push(value.text()),
-            (13, _) => listed.extend(varints(value)?.into_iter().map(|bits| half(kind, bits as u16))),
+            (4, value) => raw = value.bytes(),
+            (5, Value::Fixed32(bits)) => numbers.add(Number::Float(f32::from_bits(bits))),
+            (5, Value::Bytes(b)) => {
+                b.as_chunks().0.iter().for_each(|b| numbers.add(Number::Float(f32::from_le_bytes(*b))))
+            }
+            (6, Value::Fixed64(bits)) => numbers.add(Number::Double(f64::from_bits(bits))),
+            (6, Value::Bytes(b)) => {
+                b.as_chunks().0.iter().for_each(|b| numbers.add(Number::Double(f64::from_le_bytes(*b))))
+            }
+            (field @ (7 | 10 | 13), value) => {
+                let number = if field == 13 { Number::Half } else { Number::Whole };
+                match value {
+                    Value::Bytes(packed) => varints(packed).try_for_each(|n| n.map(|n| numbers.add(number(n))))?,
+                    one => numbers.add(number(one.varint())),
+                }
+            }
+            (8, value) => texts.add(value),
             _ => {}
         }
     }
     if elements != 1 {
         return Ok(Content::Other);
     }
-    if let [text] = &mut texts[..] {
-        return Ok(Content::Text(std::mem::take(text)));
+    if let Only(1, Some(text)) = texts {
+        return Ok(Content::Text(text.text()));
     }
-    let number = match raw {
-        [] if listed.len() == 1 => listed.first().copied(),
-        raw => one(kind, raw),
+    let number = match (raw, numbers) {
+        ([], Only(1, number)) => number.map(|n| n.real(kind)),
+        (raw, _) => one(kind, raw),
     };
     Ok(number.map_or(Content::Other, Content::Scalar))
+}
+
+/// How many there are, and the first.
+struct Only<T>(usize, Option<T>);
+
+impl<T> Only<T> {
+    fn add(&mut self, value: T) {
+        self.0 += 1;
+        self.1.get_or_insert(value);
+    }
+}
+
+/// An element of a tensor as it is written.
+enum Number {
+    Float(f32),
+    Double(f64),
+    Whole(u64),
+    Half(u64),
+}
+
+impl Number {
+    /// `kind` is the tensor's: it may stand after its elements.
+    fn real(self, kind: u64) -> f64 {
+        match self {
+            Number::Float(n) => shortest(n),
+            Number::Double(n) => n,
+            Number::Whole(n) => n as i64 as f64,
+            Number::Half(bits) => half(kind, bits as u16),
+        }
+    }
 }
 
 fn half(kind: u64, bits: u16) -> f64 {
@@ -167,29 +221,36 @@ fn one(kind: u64, raw: &[u8]) -> Option<f64> {
 
 /// What a summary's metadata say for the plugin of hyperparameters; none for another plugin.
 fn hyperparameters(metadata: &[u8]) -> Result<Option<Vec<(String, Json)>>, String> {
-    let Some(data) = member(metadata, 1)? else { return Ok(None) };
-    if member(data, 1)? != Some(HPARAMS.as_bytes()) {
+    let Some(data) = member(metadata, 1, Value::bytes)? else { return Ok(None) };
+    if member(data, 1, Value::bytes)? != Some(HPARAMS.as_bytes()) {
         return Ok(None);
     }
-    let started = member(data, 2)?.map_or(Ok(None), |content| member(content, 3))?;
+    let content = member(data, 2, Value::bytes)?;
+    let started = content.map_or(Ok(None), |content| member(content, 3, Value::bytes))?;
     let Some(started) = started else { return Ok(None) };
-    let mut found = Vec::new();
-    for (_, entry) in fields(started)?.into_iter().filter(|(field, _)| *field == 1) {
-        let (mut name, mut told) = (String::new(), Json::Null);
-        for (field, value) in fields(entry.bytes())? {
-            match field {
-                1 => name = value.text(),
-                2 => told = json(value.bytes())?,
+    let mut all = Vec::new();
+    for found in fields(started) {
+        let (1, entry) = found? else { continue };
+        if all.len() >= MOST_SETTINGS {
+            return Err(format!("more than {MOST_SETTINGS} hyperparameters"));
+        }
+        let (mut name, mut told) = (&[][..], Json::Null);
+        for found in fields(entry.bytes()) {
+            match found? {
+                (1, value) => name = value.bytes(),
+                (2, value) => told = json(value.bytes())?,
                 _ => {}
             }
         }
-        found.push((name, told));
+        if name.len() <= LONGEST {
+            all.push((String::from_utf8_lossy(name).into_owned(), told));
+        }
     }
-    Ok(Some(found))
+    Ok(Some(all))
 }
 
 fn json(value: &[u8]) -> Result<Json, String> {
-    let found = fields(value)?.pop();
+    let found = fields(value).last().transpose()?;
     Ok(match found {
         // A whole number comes as 16.0 and is told as 16.
         Some((2, v)) if v.double().fract() == 0.0 && v.double().abs() < 1e15 => (v.double() as i64).into(),
@@ -200,10 +261,16 @@ fn json(value: &[u8]) -> Result<Json, String> {
     })
 }
 
-/// The last field of this number that holds bytes.
-fn member(message: &[u8], number: u32) -> Result<Option<&[u8]>, String> {
-    let found = fields(message)?;
-    Ok(found.iter().rev().find(|(field, _)| *field == number).map(|(_, value)| value.bytes()))
+/// What the last field of this number holds.
+fn member<'a, T>(message: &'a [u8], number: u32, read: fn(Value<'a>) -> T) -> Result<Option<T>, String> {
+    let mut last = None;
+    for found in fields(message) {
+        let (field, value) = found?;
+        if field == number {
+            last = Some(read(value));
+        }
+    }
+    Ok(last)
 }
 
 #[cfg(test)]
@@ -217,7 +284,11 @@ mod tests {
         assert_eq!(read(&version(12.5)), Event { time: 12.5, ..Event::default() });
         let found = read(&scalar(13.0, 7, "train/lr", 1e-3));
         let values = vec![("train/lr".to_string(), Content::Scalar(1e-3))];
-        assert_eq!(found, Event { time: 13.0, step: 7, values });
+        assert_eq!(found, Event { time: 13.0, step: 7, restarts: false, values });
+        let again = Message::default().varint(2, 5).bytes(7, Message::default().varint(1, 1));
+        assert_eq!(read(&again), Event { step: 5, restarts: true, ..Event::default() });
+        let ends = Message::default().varint(2, 5).bytes(7, Message::default().varint(1, 2));
+        assert!(!read(&ends).restarts);
         let of = [("lr".to_string(), Json::from(5e-3)), ("rank".into(), 8.into()), ("task".into(), "cola".into())];
         assert_eq!(read(&settings(1.0, &of)).values, [(STARTED.to_string(), Content::Settings(of.to_vec()))]);
         assert_eq!(read(&ended(1.0, true)).values, [(ENDED.to_string(), Content::Other)]);

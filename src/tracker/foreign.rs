@@ -1,7 +1,7 @@
 //! A run as another program recorded it: series of numbers under names of its own, and how they become a run of this store.
 
 use super::{TrackerError, settings};
-use crate::event::{Evaluation, LayerNorm, Point, RunFacts};
+use crate::event::{Better, DeviceFigures, Evaluation, LayerNorm, Point, RunFacts};
 use crate::metric;
 use crate::record::{Imported, NORMS};
 use crate::spec::RunSpec;
@@ -11,19 +11,62 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// What a series may be called: Hugging Face's Trainer and PEFT's examples write the first ones, loops by hand the others.
-const LOSS: &[&str] = &["train/loss", "loss", "train_loss", "loss/train", "training_loss"];
-const LR: &[&str] = &["train/learning_rate", "train/lr", "learning_rate", "lr"];
+/// What a series may be called, in any letters: Hugging Face's Trainer and PEFT's examples write the first ones, PyTorch's and
+/// Keras's users the others.
+const LOSS: &[&str] = &["train/loss", "loss", "train_loss", "loss/train", "training_loss", "epoch_loss"];
+const LR: &[&str] =
+    &["train/learning_rate", "train/lr", "learning_rate", "lr", "lr/train", "epoch_learning_rate", "epoch_lr"];
 const GRAD_NORM: &[&str] = &["train/grad_norm", "grad_norm"];
 const SAMPLES_PER_SECOND: &[&str] = &["train/samples_per_second"];
 const EPOCH: &[&str] = &["train/epoch", "epoch"];
-/// What the names of validation series begin with; what follows is `loss`, `runtime` or a metric.
-const VALIDATION: [&str; 6] = ["eval/", "eval_", "val/", "val_", "validation/", "validation_"];
+/// What the names of validation series begin or end with; the rest of the name is `loss`, `runtime` or a metric. A run's are those
+/// of the first that it has.
+const VALIDATION: [(&str, &str); 15] = [
+    ("eval/", ""),
+    ("eval_", ""),
+    ("val/", ""),
+    ("val_", ""),
+    ("validation/", ""),
+    ("validation_", ""),
+    ("", "/eval"),
+    ("", "/val"),
+    ("", "/valid"),
+    ("", "/validation"),
+    ("", "_val"),
+    ("test/", ""),
+    ("test_", ""),
+    ("", "/test"),
+    ("", "_test"),
+];
 /// Validation series that are no scores.
 const NO_SCORES: [&str; 4] = ["samples_per_second", "steps_per_second", "epoch", "model_preparation_time"];
 /// Metrics as other libraries name them, and their ids here.
 const METRICS: [(&str, &str); 4] =
     [("matthews_correlation", "matthews"), ("pearsonr", "pearson"), ("spearmanr", "spearman"), ("acc", "accuracy")];
+/// Words in the names of metrics, digits at their end left out, that tell which way they go.
+const LOWER: [&str; 14] =
+    ["loss", "perplexity", "ppl", "error", "err", "wer", "cer", "mse", "rmse", "mae", "mape", "nll", "bpc", "eer"];
+const HIGHER: [&str; 19] = [
+    "accuracy",
+    "acc",
+    "f",
+    "auc",
+    "auroc",
+    "precision",
+    "recall",
+    "matthews",
+    "mcc",
+    "pearson",
+    "spearman",
+    "bleu",
+    "rouge",
+    "rougel",
+    "meteor",
+    "em",
+    "match",
+    "map",
+    "score",
+];
 /// Most series of a run, largest step, and longest name of a series or run in characters.
 const MOST_SERIES: usize = 10_000;
 const LAST_STEP: u64 = 1 << 40;
@@ -52,6 +95,8 @@ pub struct Foreign {
     /// When it began, in seconds of Unix time, where that is told beside its numbers.
     pub began: Option<f64>,
     series: BTreeMap<String, Vec<Sample>>,
+    /// What its device was doing, and when in seconds of Unix time.
+    pub device: Vec<(f64, DeviceFigures)>,
 }
 
 /// A run ready to be kept, and the series that it is without.
@@ -84,6 +129,27 @@ impl Foreign {
         Ok(())
     }
 
+    /// Forgets the numbers of this step and of later ones.
+    pub fn forget_from(&mut self, step: i64) {
+        let step = u64::try_from(step).unwrap_or(0);
+        self.series.values_mut().for_each(|samples| samples.retain(|s| s.step < step));
+        self.series.retain(|_, samples| !samples.is_empty());
+    }
+
+    /// Names of its series.
+    pub fn tags(&self) -> impl Iterator<Item = &str> {
+        self.series.keys().map(String::as_str)
+    }
+
+    /// Takes in another's series under names that are made of theirs.
+    pub fn absorb(&mut self, other: Self, name: impl Fn(&str) -> String) -> Result<(), TrackerError> {
+        for (tag, samples) in other.series {
+            let tag = name(&tag);
+            samples.iter().try_for_each(|s| self.push(&tag, s.step as i64, s.time, s.value))?;
+        }
+        Ok(())
+    }
+
     /// It has settings and no series but results of hyperparameters.
     pub fn is_only_settings(&self) -> bool {
         !self.settings.is_empty() && self.series.keys().all(|name| name.starts_with("hparam/"))
@@ -99,7 +165,7 @@ impl Foreign {
             samples.reverse();
         }
         let mut spec = settings::unknown();
-        let other = settings::apply(&self.settings, &mut spec);
+        let applied = settings::apply(&self.settings, &mut spec);
         given(&mut spec);
         spec.name = match self.name.trim() {
             "" => Imported::TAG.into(),
@@ -143,7 +209,7 @@ impl Foreign {
             spec.epochs = end as usize;
         }
         let file = self.path.file_name().unwrap_or_default().to_string_lossy();
-        let told: Vec<String> = other.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let told: Vec<String> = applied.rest.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let mut note = format!("from {} ({})", brief(&file, LONGEST), self.program);
         if !told.is_empty() {
             note = format!("{note}: {}", brief(&told.join(", "), NOTE));
@@ -153,15 +219,24 @@ impl Foreign {
             log.push(format!("series not taken: {}", left_out.join(", ")));
         }
         let origin = brief(&self.origin, NOTE);
+        let known = applied.told.join(" ");
         let environment = [
             ("version", env!("CARGO_PKG_VERSION")),
             (Imported::TAG, self.program),
             (Imported::ORIGIN, origin.as_str()),
+            (Imported::TOLD, known.as_str()),
         ];
+        let metric = evaluations.iter().find_map(|e| e.scores.first()).map_or(String::new(), |(id, _)| id.clone());
+        let device = self.device.iter().filter(|(at, _)| at.is_finite() && *at >= time.0).map(|(at, figures)| {
+            let seconds = at - time.0;
+            let after = points.partition_point(|p| p.seconds <= seconds);
+            (after.checked_sub(1).map_or(0, |i| points[i].step), seconds, *figures)
+        });
         let facts = RunFacts {
             total_steps: last + u64::from(from_zero),
             epochs: end,
-            metric: evaluations.iter().find_map(|e| e.scores.first()).map_or(String::new(), |(id, _)| id.clone()),
+            better: better(&metric),
+            metric,
             layers: norms.iter().flat_map(|(_, rows)| rows).map(|n| n.layer + 1).max().unwrap_or(0),
             environment: environment.map(|(name, value)| (name.to_string(), value.to_string())).into(),
             ..RunFacts::default()
@@ -169,6 +244,7 @@ impl Foreign {
         let run = Imported {
             spec,
             facts,
+            device: device.collect(),
             points,
             evaluations,
             norms,
@@ -205,6 +281,28 @@ fn epoch(known: &[Sample], all: usize, last: u64) -> impl Fn(u64) -> f64 {
     }
 }
 
+/// Which way a metric goes, by its name.
+fn better(id: &str) -> Better {
+    let id = id.to_lowercase();
+    let has = |known: &[&str]| {
+        let words = id.split(|c: char| !c.is_alphanumeric()).map(|w| w.trim_end_matches(|c: char| c.is_ascii_digit()));
+        words.into_iter().any(|word| known.contains(&word))
+    };
+    match () {
+        () if metric::find(&id).is_some() => Better::Higher,
+        () if has(&LOWER) => Better::Lower,
+        () if has(&HIGHER) => Better::Higher,
+        () => Better::Unknown,
+    }
+}
+
+/// What a validation series is of, in small letters: what is left of its name without its begin and end.
+fn validation(tag: &str, (begin, end): (&str, &str)) -> Option<String> {
+    let tag = tag.to_lowercase();
+    let what = tag.strip_prefix(begin)?.strip_suffix(end)?;
+    Some(what.to_string()).filter(|what| !what.is_empty() && !NO_SCORES.contains(&what.as_str()))
+}
+
 /// The last number that is not after `step`.
 fn held(samples: &[Sample], step: u64) -> f64 {
     let after = samples.partition_point(|s| s.step <= step);
@@ -224,9 +322,10 @@ struct Series {
 impl Series {
     /// The first of these that is there.
     fn find(&mut self, names: &[&str]) -> Vec<Sample> {
-        let Some(name) = names.iter().find(|name| self.of.contains_key(**name)) else { return Vec::new() };
-        self.taken.insert(name.to_string());
-        self.of[*name].clone()
+        let like = |name: &&str| self.of.iter().find(|(tag, _)| tag.eq_ignore_ascii_case(name));
+        let Some((tag, samples)) = names.iter().find_map(like) else { return Vec::new() };
+        self.taken.insert(tag.clone());
+        samples.clone()
     }
 
     /// A point for each recorded loss; what is recorded less often holds until it is recorded again.
@@ -248,28 +347,29 @@ impl Series {
         loss.iter().map(point).collect()
     }
 
-    /// Validation losses and scores, the main metric first: the task's, else the first one known here, else the first by name.
+    /// Validation losses and scores, the main metric first: the task's, else the first one known here, else the first of which it is
+    /// known which way it goes, else the first by name.
     fn evaluations(&mut self, of_task: &str) -> Vec<Evaluation> {
-        let Some(prefix) = VALIDATION.into_iter().find(|p| self.of.keys().any(|tag| tag.starts_with(p))) else {
-            return Vec::new();
-        };
+        let found = VALIDATION.into_iter().find(|form| self.of.keys().any(|tag| validation(tag, *form).is_some()));
+        let Some(form) = found else { return Vec::new() };
         let (mut loss, mut seconds, mut scores) = (Vec::new(), Vec::new(), BTreeMap::new());
         for (tag, samples) in &self.of {
-            let Some(what) = tag.strip_prefix(prefix).filter(|w| !w.is_empty() && !NO_SCORES.contains(w)) else {
+            let Some(what) = validation(tag, form) else { continue };
+            if !self.taken.insert(tag.clone()) {
                 continue;
-            };
-            self.taken.insert(tag.clone());
-            match what {
+            }
+            match what.as_str() {
                 "loss" => loss = samples.clone(),
                 "runtime" => seconds = samples.clone(),
-                _ => {
+                what => {
                     let id = METRICS.iter().find(|(name, _)| *name == what).map_or(what, |(_, id)| id);
                     scores.insert(brief(id, LONGEST), samples.clone());
                 }
             }
         }
+        // A task's file can only be one that a person gave: a log's own settings name none.
         let main = task::find(of_task).ok().and_then(|t| t.metric_ids().first().copied());
-        let rank = |id: &String| (main != Some(id.as_str()), metric::find(id).is_none());
+        let rank = |id: &String| (main != Some(id.as_str()), metric::find(id).is_none(), better(id) == Better::Unknown);
         let mut scores: Vec<(String, Vec<Sample>)> = scores.into_iter().collect();
         scores.sort_by_key(|(id, _)| rank(id));
         let steps: BTreeSet<u64> =
@@ -305,5 +405,41 @@ impl Series {
             LayerNorm { layer, target: target.into(), lambda, w0_fro, w0_l1, delta_fro, spectrum: Vec::new() }
         };
         found.into_iter().map(|(step, rows)| (step, rows.into_iter().map(row).collect())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_metric_tells_which_way_it_goes() {
+        for (id, way) in [
+            ("matthews", Better::Higher),
+            ("rouge1", Better::Higher),
+            ("macro_f1", Better::Higher),
+            ("exact_match", Better::Higher),
+            ("error_rate", Better::Lower),
+            ("Perplexity", Better::Lower),
+            ("mse_loss", Better::Lower),
+            ("tokens", Better::Unknown),
+            ("format", Better::Unknown),
+        ] {
+            assert_eq!(better(id), way, "{id}");
+        }
+    }
+
+    #[test]
+    fn what_a_device_did_stands_at_the_step_before() {
+        let mut run = Foreign::new("Trackio", Path::new("a.db"), "a".into());
+        for (step, time) in [(0, 100.0), (1, 110.0), (2, 120.0)] {
+            run.push("loss", step, time, 0.5).expect("kept");
+        }
+        let figures =
+            DeviceFigures { utilisation: Some(0.5), memory: 1, memory_total: 2, temperature: None, power: None };
+        run.device = [99.0, 100.0, 115.0, 130.0, f64::NAN].map(|at| (at, figures)).to_vec();
+        let taken = run.take(&|_| ()).expect("a run").run;
+        let found: Vec<_> = taken.device.iter().map(|(step, seconds, _)| (*step, *seconds)).collect();
+        assert_eq!(found, [(1, 0.0), (2, 15.0), (3, 30.0)], "what was before the first number is left out");
     }
 }

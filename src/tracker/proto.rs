@@ -82,34 +82,45 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Numbers and values of a message's fields, in their order.
-pub fn fields(message: &[u8]) -> Result<Vec<(u32, Value<'_>)>, String> {
-    let (mut rest, mut found) = (message, Vec::new());
-    while !rest.is_empty() {
-        let key = varint(&mut rest)?;
+/// Numbers and values of a message's fields, in their order, as they are asked for: a message of many costs nothing. Ends after an
+/// error.
+pub fn fields(message: &[u8]) -> impl Iterator<Item = Result<(u32, Value<'_>), String>> {
+    each(message, |rest| {
+        let key = varint(rest)?;
         let value = match key & 7 {
-            0 => Value::Varint(varint(&mut rest)?),
-            1 => Value::Fixed64(u64::from_le_bytes(array(&mut rest)?)),
+            0 => Value::Varint(varint(rest)?),
+            1 => Value::Fixed64(u64::from_le_bytes(array(rest)?)),
             2 => {
-                let length = varint(&mut rest)?;
-                Value::Bytes(take(&mut rest, usize::try_from(length).unwrap_or(usize::MAX))?)
+                let length = varint(rest)?;
+                Value::Bytes(take(rest, usize::try_from(length).unwrap_or(usize::MAX))?)
             }
-            5 => Value::Fixed32(u32::from_le_bytes(array(&mut rest)?)),
+            5 => Value::Fixed32(u32::from_le_bytes(array(rest)?)),
             kind => return Err(format!("a protocol buffer field of kind {kind}, expected 0, 1, 2 or 5")),
         };
-        found.push(((key >> 3) as u32, value));
-    }
-    Ok(found)
+        Ok(((key >> 3) as u32, value))
+    })
 }
 
-/// The numbers of a repeated field, packed or one by one.
-pub fn varints(value: Value) -> Result<Vec<u64>, String> {
-    let Value::Bytes(mut rest) = value else { return Ok(vec![value.varint()]) };
-    let mut found = Vec::new();
-    while !rest.is_empty() {
-        found.push(varint(&mut rest)?);
-    }
-    Ok(found)
+/// The numbers of a repeated field that are packed into these bytes.
+pub fn varints(bytes: &[u8]) -> impl Iterator<Item = Result<u64, String>> {
+    each(bytes, varint)
+}
+
+/// What `next` takes from the bytes until none are left.
+fn each<'a, T>(
+    mut rest: &'a [u8],
+    next: impl Fn(&mut &'a [u8]) -> Result<T, String>,
+) -> impl Iterator<Item = Result<T, String>> {
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let found = next(&mut rest);
+        if found.is_err() {
+            rest = &[];
+        }
+        Some(found)
+    })
 }
 
 fn varint(rest: &mut &[u8]) -> Result<u64, String> {
@@ -145,13 +156,14 @@ mod tests {
     fn fields_come_back_as_they_were_written() {
         let inner = Message::default().varint(1, 300).float(2, -0.5);
         let message = Message::default().varint(1, u64::MAX).double(2, 1e-3).bytes(200, "λ").bytes(4, &inner);
-        let found = fields(&message.0).expect("fields");
+        let all = |of| fields(of).collect::<Result<Vec<_>, _>>();
+        let found = all(&message.0).expect("fields");
         assert_eq!(found[0], (1, Value::Varint(u64::MAX)));
         assert_eq!(found[1].1.double(), 1e-3);
         assert_eq!((found[2].0, found[2].1.text()), (200, "λ".to_string()));
-        let inner = fields(found[3].1.bytes()).expect("inner fields");
+        let inner = all(found[3].1.bytes()).expect("inner fields");
         assert_eq!((inner[0].1.varint(), inner[1].1.float()), (300, -0.5));
-        assert_eq!(varints(Value::Bytes(&[0xac, 0x02, 0x05])), Ok(vec![300, 5]));
+        assert_eq!(varints(&[0xac, 0x02, 0x05]).collect::<Result<Vec<_>, _>>(), Ok(vec![300, 5]));
     }
 
     #[test]
@@ -164,7 +176,7 @@ mod tests {
             (&[0x0b], "of kind 3"),
             (&[0x09, 1, 2], "where 2 are left"),
         ] {
-            let error = fields(wrong).expect_err("refused");
+            let error = fields(wrong).collect::<Result<Vec<_>, _>>().expect_err("refused");
             assert!(error.contains(word), "{error}");
         }
     }
@@ -172,7 +184,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
-            let _ = fields(&bytes);
+            prop_assert!(fields(&bytes).count() <= bytes.len());
         }
     }
 }

@@ -1,14 +1,14 @@
 //! Settings as other programs name them, and the fields of a spec that they are.
 
 use crate::record::Imported;
-use crate::spec::{Field, RunSpec};
+use crate::spec::{self, Field, RunSpec};
 use crate::task;
 use crate::untrusted::brief;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Names in Hugging Face's `TrainingArguments` and PEFT's configuration, and what is often written by hand, with the field that
-/// each is. A field's own name is known too.
+/// each is. A field's own name comes before all of them, then that of several counts which stands first here.
 const ALIASES: &[(&str, &str)] = &[
     ("learning_rate", "lr"),
     ("per_device_train_batch_size", "batch_size"),
@@ -71,35 +71,58 @@ pub fn unknown() -> RunSpec {
     }
 }
 
-/// Writes what `settings` say of a spec into it; gives the rest as texts.
-pub fn apply(settings: &BTreeMap<String, Value>, spec: &mut RunSpec) -> Vec<(String, String)> {
-    let mut all = Vec::new();
-    flatten("", settings.iter(), DEPTH, &mut all);
-    // What stands less deep is the run's own: a model's configuration inside it comes after.
-    all.sort_by_key(|(name, _)| name.matches('.').count());
-    let (mut taken, mut rest) = (Vec::new(), Vec::new());
-    for (name, value) in all {
-        let last = name.rsplit('.').next().unwrap_or(&name);
-        let known = ALIASES.iter().find(|(alias, _)| *alias == last).map_or(last, |(_, field)| field);
-        let field = Field::find(known).filter(|f| !OWN.contains(&f.name) && !taken.contains(&f.name));
-        match field {
-            Some(field) if field.set(spec, &in_our_words(field.name, &value)).is_ok() => taken.push(field.name),
-            _ => rest.push((brief(&name, LONGEST), value)),
-        }
-    }
-    rest
+/// What settings came to: the fields of a spec that they are, and the rest as texts.
+#[derive(Debug, Default, PartialEq)]
+pub struct Applied {
+    pub told: Vec<&'static str>,
+    pub rest: Vec<(String, String)>,
 }
 
-/// Whole numbers may come as 3.0, tasks and methods in another spelling.
-fn in_our_words(field: &str, value: &str) -> String {
+/// Writes what `settings` say of a spec into it.
+pub fn apply(settings: &BTreeMap<String, Value>, spec: &mut RunSpec) -> Applied {
+    let mut all = Vec::new();
+    flatten("", settings.iter(), DEPTH, &mut all);
+    let depth = |name: &str| name.matches('.').count();
+    all.sort_by_key(|(name, _)| depth(name));
+    // What stands less deep is the run's own: a model's configuration inside it comes after.
+    let mut order: Vec<(usize, usize, &'static Field, usize)> = Vec::new();
+    for (i, (name, _)) in all.iter().enumerate() {
+        let last = name.rsplit('.').next().unwrap_or(name);
+        let own = Field::find(last).map(|field| (0, field));
+        let alias = || {
+            let place = ALIASES.iter().position(|(alias, _)| *alias == last)?;
+            Some((1 + place, Field::find(ALIASES[place].1)?))
+        };
+        if let Some((place, field)) = own.or_else(alias).filter(|(_, field)| !OWN.contains(&field.name)) {
+            order.push((depth(name), place, field, i));
+        }
+    }
+    order.sort_by_key(|(depth, place, _, i)| (*depth, *place, *i));
+    let (mut told, mut used) = (Vec::new(), BTreeSet::new());
+    for (_, _, field, i) in order {
+        let value = in_our_words(field.name, &all[i].1).filter(|_| !told.contains(&field.name));
+        if value.is_some_and(|value| field.set(spec, &value).is_ok()) {
+            told.push(field.name);
+            used.insert(i);
+        }
+    }
+    let rest = all.into_iter().enumerate().filter(|(i, _)| !used.contains(i));
+    Applied { told, rest: rest.map(|(_, (name, value))| (brief(&name, LONGEST), value)).collect() }
+}
+
+/// Whole numbers may come as 3.0, tasks and methods in another spelling. A task's file is none of ours: a log must not choose which
+/// files are opened here.
+fn in_our_words(field: &str, value: &str) -> Option<String> {
     match field {
         "task" => {
             let bare = |text: &str| text.to_lowercase().replace(['-', '_'], "");
             let of = |t: &&&dyn task::Glue| bare(t.id()) == bare(value);
-            task::ALL.iter().find(of).map_or(value.to_lowercase(), |t| t.id().into())
+            // In small letters it might end as a file does.
+            let known = task::ALL.iter().find(of).map_or(value.to_lowercase(), |t| t.id().into());
+            Some(known).filter(|task| !spec::is_task_file(task))
         }
-        "method" => value.to_lowercase(),
-        _ => value.strip_suffix(".0").unwrap_or(value).into(),
+        "method" => Some(value.to_lowercase()),
+        _ => Some(value.strip_suffix(".0").unwrap_or(value).into()),
     }
 }
 
@@ -146,7 +169,8 @@ mod tests {
         });
         let settings: BTreeMap<String, Value> = settings.as_object().expect("an object").clone().into_iter().collect();
         let mut spec = unknown();
-        let rest = apply(&settings, &mut spec);
+        let Applied { told, rest } = apply(&settings, &mut spec);
+        assert!(told.contains(&"seed") && told.contains(&"alpha") && !told.contains(&"warmup_ratio"), "{told:?}");
         let of = (spec.lr, spec.batch_size, spec.epochs, spec.seed, spec.task.as_str(), spec.rank, spec.alpha);
         assert_eq!(of, (2e-4, 16, 3, 3, "sst-2", 4, 8.0));
         assert_eq!((spec.method.as_str(), spec.targets.join("+")), ("lora", "query+value".to_string()));
@@ -156,5 +180,31 @@ mod tests {
             rest,
             [("name", "\\u{1b}[31mred\\u{202e}"), ("optim", "adamw"), ("warmup_ratio", "7"), ("id2label.0", "no")]
         );
+    }
+
+    #[test]
+    fn of_several_names_the_one_that_says_most_counts() {
+        let of = |settings: Value| {
+            let settings = settings.as_object().expect("an object").clone().into_iter().collect();
+            let mut spec = unknown();
+            let rest = apply(&settings, &mut spec).rest;
+            (spec.task, spec.model, rest.into_iter().map(|(name, _)| name).collect::<Vec<_>>())
+        };
+        let settings =
+            json!({ "dataset_name": "glue", "task_name": "cola", "model_name": "a", "model_name_or_path": "b" });
+        assert_eq!(of(settings), ("cola".into(), "b".into(), vec!["dataset_name".into(), "model_name".into()]));
+        let settings = json!({ "data_args": { "task": "rte" }, "dataset": "mrpc", "task_name": "qnli", "task": "" });
+        assert_eq!(of(settings).0, "qnli", "what stands less deep comes first");
+        let settings = json!({ "task": "rte", "a": { "task": "cola" }, "task_name": "qnli" });
+        assert_eq!(of(settings).0, "rte", "a field's own name comes first");
+    }
+
+    #[test]
+    fn a_log_names_no_file_to_open() {
+        for file in ["/tmp/pipe.toml", "q.toml", "Q.TOML"] {
+            let mut spec = unknown();
+            let rest = apply(&BTreeMap::from([("task_name".to_string(), file.into())]), &mut spec).rest;
+            assert_eq!((spec.task.as_str(), rest.len()), (UNKNOWN, 1), "{file}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Trackio's databases: one SQLite file for each project, with a row of JSON for each step of a run. They are only read, and no
 //! file is made beside them.
 
+use super::device;
 use super::foreign::Foreign;
 use super::{Source, TrackerError, begins};
 use crate::sqlite::{MAGIC, Untouched};
@@ -76,10 +77,29 @@ impl Source for Trackio {
                 Ok(())
             })?;
         }
+        let mut unread = 0;
+        if database.columns("system_metrics")?.contains(&id.into()) {
+            let sql = format!("SELECT {id}, timestamp, metrics FROM system_metrics ORDER BY id");
+            database.each(&sql, &mut |row| {
+                if let Some(run) = runs.get_mut(&text(row, 0)?) {
+                    match (time(&text(row, 1)?), device::figures(&object(row, 2)?)) {
+                        (Some(time), Some(figures)) => run.device.push((time, figures)),
+                        _ => unread += 1,
+                    }
+                }
+                Ok(())
+            })?;
+        }
+        let mut remarks = Vec::new();
+        if unread > 0 {
+            remarks.push(format!(
+                "{unread} of its records of the system say nothing of a GPU, CPU or memory and are left out"
+            ));
+        }
         if !database.connection.held() {
             return Err(TrackerError::content(path, "written to while it was read; import it again"));
         }
-        Ok((order.iter().filter_map(|key| runs.remove(key)).collect(), Vec::new()))
+        Ok((order.iter().filter_map(|key| runs.remove(key)).collect(), remarks))
     }
 }
 
@@ -137,7 +157,7 @@ fn time(text: &str) -> Option<f64> {
 }
 
 /// Trackio writes what JSON has no number for as a text.
-fn number(value: &Value) -> Option<f64> {
+pub(super) fn number(value: &Value) -> Option<f64> {
     match value.as_str() {
         Some("NaN") => Some(f64::NAN),
         Some("Infinity") => Some(f64::INFINITY),

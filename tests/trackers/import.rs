@@ -192,6 +192,120 @@ fn what_trackio_has_not_yet_written_back_is_read_too() {
 }
 
 #[test]
+fn a_copied_log_of_trackios_is_read_and_nothing_is_made_beside_it() {
+    let runs = tempfile::tempdir().expect("a folder");
+    let place = tempfile::tempdir().expect("a folder");
+    let file = place.path().join("glue.db");
+    fs::copy(fixture("trackio.db"), &file).expect("copied");
+    let live = rusqlite::Connection::open(&file).expect("a database");
+    let put = "INSERT INTO metrics (run_id, timestamp, run_name, step, metrics)
+        SELECT run_id, timestamp, run_name, 7, '{\"train/loss\": 0.125}' FROM metrics WHERE run_name = 'cola-lora' LIMIT 1";
+    live.execute(put, []).expect("a row in the log");
+    // As after a copy while it was in use: the log without its index.
+    let copied = tempfile::tempdir().expect("a folder");
+    for name in ["glue.db", "glue.db-wal"] {
+        fs::copy(place.path().join(name), copied.path().join(name)).expect("copied");
+    }
+    let before = contents(copied.path());
+    let (found, _) = output(runs.path(), &["runs", "import", text(&copied.path().join("glue.db"))]);
+    assert_eq!(found[0]["steps"], 8, "what stands in the log alone is there");
+    let names = |of: &[(String, Vec<u8>)]| of.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+    let after = contents(copied.path());
+    assert!(after == before, "{:?}", names(&after));
+}
+
+/// A database of Trackio's with these rows of metrics and of its system's, each with its seconds.
+fn trackio(file: &Path, config: &str, rows: &[(&str, u32, u32, &str)], system: &[(&str, u32, &str)]) {
+    let made = rusqlite::Connection::open(file).expect("a database");
+    let tables = "CREATE TABLE metrics (id INTEGER PRIMARY KEY, run_id TEXT, timestamp TEXT, run_name TEXT, step INTEGER, metrics TEXT);
+        CREATE TABLE system_metrics (id INTEGER PRIMARY KEY, run_id TEXT, timestamp TEXT, run_name TEXT, metrics TEXT);
+        CREATE TABLE configs (run_id TEXT, config TEXT)";
+    made.execute_batch(tables).expect("tables");
+    let time = |seconds: u32| format!("2026-08-01T12:00:{seconds:02}+00:00");
+    for (run, seconds, step, metrics) in rows {
+        let put = "INSERT INTO metrics (run_id, timestamp, run_name, step, metrics) VALUES (?1, ?2, ?1, ?3, ?4)";
+        made.execute(put, rusqlite::params![run, time(*seconds), step, metrics]).expect("a row");
+        made.execute("INSERT OR IGNORE INTO configs VALUES (?1, ?2)", [run, config]).expect("a row");
+    }
+    for (run, seconds, metrics) in system {
+        let put = "INSERT INTO system_metrics (run_id, timestamp, run_name, metrics) VALUES (?1, ?2, ?1, ?3)";
+        made.execute(put, rusqlite::params![run, time(*seconds), metrics]).expect("a row");
+    }
+}
+
+#[test]
+fn what_trackio_says_of_the_gpu_is_kept() {
+    let runs = tempfile::tempdir().expect("a folder");
+    let place = tempfile::tempdir().expect("a folder");
+    let file = place.path().join("gpu.db");
+    let rows = [("a", 0, 1, r#"{"loss": 1}"#), ("a", 20, 2, r#"{"loss": 0.5}"#)];
+    let gpu =
+        r#"{"gpu/0/utilization": 50, "gpu/0/allocated_memory": 1.5, "gpu/0/total_memory": 80, "gpu/0/power": 300.5}"#;
+    trackio(&file, "{}", &rows, &[("a", 10, gpu), ("a", 20, gpu), ("a", 21, r#"{"disk/read_iops": 3}"#)]);
+    let (_, said) = output(runs.path(), &["runs", "import", text(&file)]);
+    assert!(said.contains("1 of its records of the system say nothing of a GPU"), "{said}");
+    let asked = "SELECT run, step, seconds, utilisation, memory, memory_total, temperature, power FROM device";
+    let (found, _) = output(runs.path(), &["sql", asked]);
+    let row = |step: u32, seconds: f64| {
+        json!({ "run": "r0001", "step": step, "seconds": seconds, "utilisation": 0.5, "memory": 3u64 << 29,
+            "memory_total": 80u64 << 30, "temperature": null, "power": 300.5 })
+    };
+    assert_eq!(found, json!([row(1, 10.0), row(2, 20.0)]));
+}
+
+#[test]
+fn the_best_of_a_metric_that_falls_is_its_lowest() {
+    let runs = tempfile::tempdir().expect("a folder");
+    let place = tempfile::tempdir().expect("a folder");
+    let file = place.path().join("falls.db");
+    let of = |metric: &str, value: f64| format!(r#"{{"loss": 1, "epoch": {value}, "eval/{metric}": {value}}}"#);
+    let said = [("a", "perplexity"), ("b", "tokens"), ("c", "rouge1")];
+    let texts: Vec<_> = said.iter().flat_map(|(run, m)| [9.0, 3.0, 5.0].map(|v| (*run, of(m, v)))).collect();
+    let rows: Vec<_> =
+        texts.iter().enumerate().map(|(i, (run, row))| (*run, i as u32, 1 + i as u32 % 3, row.as_str())).collect();
+    trackio(&file, "{}", &rows, &[]);
+    output(runs.path(), &["runs", "import", text(&file)]);
+    let (found, _) =
+        output(runs.path(), &["sql", "SELECT metric, best, best_epoch AS at, last FROM runs ORDER BY run"]);
+    let row = |metric: &str, best: Option<f64>| json!({ "metric": metric, "best": best, "at": best, "last": 5.0 });
+    assert_eq!(found, json!([row("perplexity", Some(3.0)), row("tokens", None), row("rouge1", Some(9.0))]));
+}
+
+/// What nobody told must not stand in a mean.
+#[test]
+fn settings_that_are_not_known_are_empty_in_sql() {
+    let runs = tempfile::tempdir().expect("a folder");
+    let runs = runs.path();
+    let place = tempfile::tempdir().expect("a folder");
+    let row = r#"{"loss": 1, "eval/accuracy": 0.5}"#;
+    let (silent, telling) = (place.path().join("silent.db"), place.path().join("telling.db"));
+    trackio(&silent, "{}", &[("a", 0, 1, row)], &[]);
+    trackio(
+        &telling,
+        r#"{"seed": 0, "weight_decay": 0.0, "lr": 0.001, "r": 8, "tags": "x"}"#,
+        &[("b", 0, 1, row)],
+        &[],
+    );
+    for file in [&silent, &telling] {
+        output(runs, &["runs", "import", text(file)]);
+    }
+    let asked = "SELECT seed, lr, batch_size, epochs, rank, alpha, max_length, weight_decay, warmup_ratio, asked_rows,
+        adapter_parameters, head_parameters, train_rows, eval_rows FROM runs ORDER BY run";
+    let (found, _) = output(runs, &["sql", asked]);
+    let values = |i: usize| found[i].as_object().expect("an object").iter().filter(|(_, v)| !v.is_null());
+    assert_eq!(values(0).collect::<Vec<_>>(), []);
+    let told: serde_json::Map<_, _> = values(1).map(|(name, v)| (name.clone(), v.clone())).collect();
+    assert_eq!(Value::Object(told), json!({ "seed": 0, "lr": 0.001, "rank": 8, "weight_decay": 0.0 }));
+    let (found, _) = output(runs, &["sql", "SELECT seed, rows, seconds FROM evaluations ORDER BY run"]);
+    assert_eq!(found[0], json!({ "seed": null, "rows": null, "seconds": null }));
+    let (found, _) = output(runs, &["sql", "SELECT avg(lr) AS lr, typeof(tags) AS tags, count(seed) AS n FROM runs"]);
+    assert_eq!(found, json!([{ "lr": 0.001, "tags": "text", "n": 1 }]));
+    let (listed, _) = output(runs, &["runs", "list"]);
+    let seeds: Vec<&Value> = listed.as_array().expect("runs").iter().map(|r| &r["seed"]).collect();
+    assert!(seeds.contains(&&Value::Null) && seeds.contains(&&json!(0)), "{seeds:?}");
+}
+
+#[test]
 fn what_is_of_no_tracker_is_refused() {
     let runs = tempfile::tempdir().expect("a folder");
     let runs = runs.path();

@@ -27,8 +27,9 @@ impl Against {
             (Some(a), Some(b)) => Some(difference.abs() <= a + b),
             _ => None,
         };
-        let score = |of: &Seeds, seed: u64| of.seeds.iter().position(|s| *s == seed).map(|i| of.scores[i]);
-        let both = other.seeds.iter().filter_map(|seed| Some((score(other, *seed)?, score(reference, *seed)?)));
+        let score = |of: &Seeds, seed: u64| of.seeds.iter().position(|s| *s == Some(seed)).map(|i| of.scores[i]);
+        let both =
+            other.seeds.iter().flatten().filter_map(|seed| Some((score(other, *seed)?, score(reference, *seed)?)));
         Self { difference, overlap, paired: stats::paired_test(&both.collect::<Vec<_>>()) }
     }
 

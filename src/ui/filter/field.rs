@@ -63,7 +63,7 @@ pub static TEXTS: &[Text] = &[
 
 pub static NUMBERS: &[Number] = &[
     Number { id: "lr", of: |r| Some(r.spec.lr) },
-    Number { id: "seed", of: |r| Some(r.spec.seed as f64) },
+    Number { id: "seed", of: |r| r.seed().map(|seed| seed as f64) },
     Number { id: "best", of: |r| r.best },
     Number { id: "last", of: |r| r.last },
     Number { id: "loss", of: |r| r.loss },

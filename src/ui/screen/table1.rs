@@ -109,7 +109,8 @@ impl Table1Screen {
             None => "no finished run · enter fills in the launch form".into(),
             Some(ours) => {
                 let s = &ours.setting;
-                let seeds: Vec<String> = ours.seeds.iter().take(10).map(u64::to_string).collect();
+                let seeds: Vec<String> =
+                    ours.seeds.iter().take(10).map(|seed| seed.map_or("–".into(), |n| n.to_string())).collect();
                 let more = if ours.seeds.len() > 10 { " …" } else { "" };
                 let of = ours.finished - ours.seeds.len();
                 let others = if of > 0 { format!(" · {of} more finished") } else { String::new() };

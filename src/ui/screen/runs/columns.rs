@@ -78,6 +78,10 @@ fn rate(run: &RunSummary) -> String {
     known(format!("{:e}", run.spec.lr), run.spec.lr > 0.0)
 }
 
+fn seed(run: &RunSummary) -> String {
+    run.seed().map_or("–".into(), |seed| seed.to_string())
+}
+
 fn parameters(run: &RunSummary) -> String {
     known(run.facts.adapter_parameters.to_string(), run.facts.adapter_parameters > 0)
 }
@@ -115,7 +119,7 @@ pub static COLUMNS: &[Column] = &[
     figure("epoch", "epochs done, of all", 7, |r, _| epoch(r), |a, b| b.epoch.total_cmp(&a.epoch)),
     figure("time", "training time", 6, |r, _| duration(r.seconds), |a, b| b.seconds.total_cmp(&a.seconds)),
     figure("lr", "peak learning rate", 6, |r, _| rate(r), |a, b| b.spec.lr.total_cmp(&a.spec.lr)),
-    figure("seed", "seed", 4, |r, _| r.spec.seed.to_string(), |a, b| a.spec.seed.cmp(&b.spec.seed)),
+    figure("seed", "seed", 4, |r, _| seed(r), |a, b| a.spec.seed.cmp(&b.spec.seed)),
     words("tags", "tags (t edits)", 8, 30, |r, _| harmless(&r.tags.join(" ")), |a, b| b.tags.cmp(&a.tags)),
     figure("lambda", "mean λ over the matrices", 6, |r, _| number(lambda(r), 3), |a, b| largest(lambda(a), lambda(b)))
         .titled("λ̄"),
