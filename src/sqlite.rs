@@ -3,14 +3,13 @@
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 use std::ffi::OsString;
 use std::fmt::Write;
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, File};
 use std::io::Read;
 use std::ops::{Deref, DerefMut};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
+use tempfile::TempDir;
 
 /// What every SQLite file begins with.
 pub const MAGIC: &[u8] = b"SQLite format 3\0";
@@ -21,8 +20,6 @@ const WAL: u8 = 2;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Most bytes of a file and its log that are copied.
 const LARGEST: u64 = 4 << 30;
-/// Copies that this process has made.
-static COPIES: AtomicU64 = AtomicU64::new(0);
 
 /// A connection that only reads.
 pub struct Untouched {
@@ -30,7 +27,7 @@ pub struct Untouched {
     /// What the file was like, where it is read as one that does not change.
     still: Option<(PathBuf, State)>,
     /// Where it is a copy that is read. After the connection, which is closed first.
-    _copy: Option<Folder>,
+    _copy: Option<TempDir>,
 }
 
 /// Length and time of the last change.
@@ -65,8 +62,8 @@ impl Untouched {
             (false, _) => Self::at(path, true, None),
             (true, true) => Self::at(path, false, None),
             (true, false) => {
-                let folder = Folder::new().map_err(refused)?;
-                let copy = folder.0.join("copy.db");
+                let folder = TempDir::new().map_err(refused)?;
+                let copy = folder.path().join("copy.db");
                 let bytes = |of: &Path| fs::metadata(of).map_or(0, |m| m.len());
                 if bytes(path) + bytes(&log) > LARGEST {
                     return Err(refused(format!("with its log larger than {} GiB, and in use", LARGEST >> 30)));
@@ -77,7 +74,7 @@ impl Untouched {
         }
     }
 
-    fn at(path: &Path, still: bool, copy: Option<Folder>) -> rusqlite::Result<Self> {
+    fn at(path: &Path, still: bool, copy: Option<TempDir>) -> rusqlite::Result<Self> {
         let mut name = String::from("file:");
         for byte in path.as_os_str().as_bytes() {
             match byte {
@@ -118,25 +115,6 @@ fn refused(what: impl ToString) -> rusqlite::Error {
     rusqlite::Error::SqliteFailure(error, Some(what.to_string()))
 }
 
-/// A folder for this user alone, gone when it is dropped.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> std::io::Result<Self> {
-        let number = COPIES.fetch_add(1, Ordering::SeqCst);
-        let path = std::env::temp_dir().join(format!("eigenscope-{}-{number}", std::process::id()));
-        DirBuilder::new().mode(0o700).create(&path)?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What is left there is the system's to clear away.
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,7 +139,7 @@ mod tests {
         fs::copy(beside(&path, "-wal"), beside(&copy, "-wal")).expect("copied");
         let open = Untouched::open(&copy).expect("opened");
         assert_eq!(rows(&open), Ok(1));
-        let folder = open._copy.as_ref().map(|f| f.0.clone()).expect("a copy");
+        let folder = open._copy.as_ref().map(|f| f.path().to_path_buf()).expect("a copy");
         drop(open);
         assert!(!folder.exists(), "the copy is gone");
         assert_eq!(names(copied.path()), ["b.db", "b.db-wal"]);
