@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Modules of each layer, lowest first; a module imports from its own layer or a lower one.
 const LAYERS: &[&[&str]] = &[
-    &["event", "record", "spec", "untrusted", "whole", "config"],
+    &["event", "record", "spec", "untrusted", "whole", "sqlite", "config"],
     &[
         "cache", "hub", "random", "metric", "stats", "task", "data", "tensors", "adapter", "model", "analysis",
         "train", "cpu", "cuda", "format", "job", "sweep", "tracker",
@@ -24,6 +24,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("event", &["spec", "config", "record"]),
     ("untrusted", &["event", "record", "spec", "config"]),
     ("whole", &["event", "record", "spec", "config", "untrusted"]),
+    ("sqlite", &["event", "record", "spec", "config", "untrusted", "whole"]),
     ("random", &["metric", "stats", "task", "data", "adapter", "model", "analysis", "train"]),
     ("metric", &["task", "data", "adapter", "model", "analysis", "train"]),
     ("stats", &["task", "data", "adapter", "model", "analysis", "train"]),
@@ -51,7 +52,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
 
 /// Foreign crates with one owner each.
 const OWNERS: &[(&str, &[&str])] = &[
-    ("rusqlite", &["store", "tracker"]),
+    ("rusqlite", &["sqlite", "store", "tracker"]),
     ("cudarc", &["cuda"]),
     ("candle_core", &["model", "train"]),
     ("candle_nn", &["model", "train"]),

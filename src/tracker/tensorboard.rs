@@ -369,7 +369,7 @@ mod tests {
         assert_eq!((runs[0].run.spec.seed, runs[0].run.spec.lr, runs[0].left_out.len()), (0, 0.5, 0));
         assert!(remarks.len() == 1 && remarks[0].contains("args/text_summary of 1048"), "{remarks:?}");
         // Two bytes for each value of an event.
-        let many = Message(vec![0x0a, 0].repeat(100_001));
+        let many = Message([0x0a, 0].repeat(100_001));
         Events::default().add(Message::default().bytes(5, many)).save(root.clone(), 2);
         let error = TensorBoard.read(&root).expect_err("refused");
         assert!(
