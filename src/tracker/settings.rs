@@ -204,7 +204,7 @@ mod tests {
         for file in ["/tmp/pipe.toml", "q.toml", "Q.TOML"] {
             let mut spec = unknown();
             let rest = apply(&BTreeMap::from([("task_name".to_string(), file.into())]), &mut spec).rest;
-            assert_eq!((spec.task.as_str(), rest.len()), (UNKNOWN, 1), "{file}");
+            assert_eq!((spec.task.as_str(), rest.len()), (Imported::UNKNOWN, 1), "{file}");
         }
     }
 }
