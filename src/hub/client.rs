@@ -4,9 +4,10 @@
 use super::listing::Listing;
 use super::{HubError, Settings};
 use crate::cache::{self, Kind, Repo};
+use std::collections::BTreeSet;
 use std::io::Read;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use ureq::http::Response;
 use ureq::{Agent, Body};
@@ -15,6 +16,10 @@ use ureq::{Agent, Body};
 const HOPS: usize = 10;
 /// Attempts before a failing request is given up.
 pub(super) const TRIES: u32 = 4;
+/// Attempts to reach a host that answered before: a network that is away for some seconds comes back.
+const BLIPS: u32 = 6;
+/// Longest wait that a hub may ask for.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Longest list of files in bytes.
 const MAX_LIST: u64 = 32 << 20;
 
@@ -23,6 +28,8 @@ pub(super) struct Client {
     pub settings: Settings,
     agent: Agent,
     stopped: Arc<AtomicBool>,
+    /// Origins that answered.
+    reached: Arc<Mutex<BTreeSet<String>>>,
 }
 
 /// What the hub says of a file before it comes.
@@ -53,7 +60,7 @@ impl Client {
             .accept_encoding("identity")
             .user_agent(concat!("eigenscope/", env!("CARGO_PKG_VERSION")))
             .build();
-        Self { agent: config.into(), settings, stopped: Arc::default() }
+        Self { agent: config.into(), settings, stopped: Arc::default(), reached: Arc::default() }
     }
 
     pub fn stop(&self) {
@@ -63,7 +70,10 @@ impl Client {
 
     /// Waits before the attempt after `tries` others; an error when it is time to end.
     pub fn pause(&self, tries: u32) -> Result<(), HubError> {
-        let mut left = self.settings.pause * 2u32.saturating_pow(tries.saturating_sub(1));
+        self.rest(self.settings.pause * 2u32.saturating_pow(tries.saturating_sub(1)))
+    }
+
+    fn rest(&self, mut left: Duration) -> Result<(), HubError> {
         while !left.is_zero() {
             self.go_on()?;
             let nap = left.min(Duration::from_millis(50));
@@ -75,6 +85,10 @@ impl Client {
 
     pub fn go_on(&self) -> Result<(), HubError> {
         if self.stopped.load(Ordering::SeqCst) { Err(HubError::Stopped) } else { Ok(()) }
+    }
+
+    fn reached(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.reached.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn host(&self) -> String {
@@ -96,15 +110,22 @@ impl Client {
         let kind = if repo.kind == Kind::Dataset { "datasets" } else { "models" };
         let revision = escaped(&repo.revision);
         let url = format!("{}/api/{kind}/{}/revision/{revision}", self.settings.endpoint, repo.id);
-        let answer = self.asked(&url, repo, &what, false, None, false)?;
-        let mut text = Vec::new();
-        let read = answer.into_body().into_reader().take(MAX_LIST + 1).read_to_end(&mut text);
-        self.go_on()?;
-        read.map_err(|e| HubError::Cut { what: what.clone(), cause: e.to_string(), tries: 1 })?;
-        if text.len() as u64 > MAX_LIST {
-            return Err(self.odd(&what, format!("a list of more than {MAX_LIST} bytes")));
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let answer = self.asked(&url, repo, &what, false, None, false)?;
+            let mut text = Vec::new();
+            let read = answer.into_body().into_reader().take(MAX_LIST + 1).read_to_end(&mut text);
+            self.go_on()?;
+            match read {
+                Err(error) if tries >= TRIES => return Err(self.broken(&what, error, tries)),
+                Err(_) => self.pause(tries)?,
+                Ok(_) if text.len() as u64 > MAX_LIST => {
+                    return Err(self.odd(&what, format!("a list of more than {MAX_LIST} bytes")));
+                }
+                Ok(_) => return Listing::parse(&text).map_err(|problem| self.odd(&what, problem)),
+            }
         }
-        Listing::parse(&text).map_err(|problem| self.odd(&what, problem))
     }
 
     /// Hash and size of a file. Where the content lies elsewhere, the hub itself names both in its redirect.
@@ -138,6 +159,15 @@ impl Client {
         Ok(Coming { start: begin, reader: Box::new(answer.into_body().into_reader()) })
     }
 
+    /// Why a body ended before its end.
+    pub fn broken(&self, what: &str, error: std::io::Error, tries: u32) -> HubError {
+        let (what, cause) = (what.to_string(), error.to_string());
+        match is_timeout(error) {
+            true => HubError::Stalled { what, seconds: self.settings.timeout.as_secs().max(1), tries },
+            false => HubError::Cut { what, cause, tries },
+        }
+    }
+
     fn odd(&self, what: &str, problem: String) -> HubError {
         HubError::Protocol { host: self.host(), what: what.into(), problem }
     }
@@ -167,14 +197,22 @@ impl Client {
                         }
                         return Ok(answer);
                     }
-                    429 | 500.. if tries < TRIES => {}
+                    429 | 500.. if tries < TRIES && asked_to_wait(&answer).is_none_or(|wait| wait <= PATIENCE) => {
+                        if let Some(wait) = asked_to_wait(&answer) {
+                            self.rest(wait)?;
+                            continue;
+                        }
+                    }
                     status => return Err(self.refused(&answer, status, repo, what, of_file || head, tries)),
                 },
-                Err(error) if tries >= TRIES || matches!(error, HubError::Endpoint(_) | HubError::Protocol { .. }) => {
-                    return Err(error);
+                Err(error @ (HubError::Endpoint(_) | HubError::Protocol { .. })) => return Err(error),
+                Err(HubError::Unreachable { host, cause }) => {
+                    // Nobody was ever there: that does not pass in a second.
+                    if tries >= BLIPS || !self.reached().contains(&host) {
+                        return Err(HubError::Unreachable { host, cause });
+                    }
                 }
-                // Nobody is there: that does not pass in a second.
-                Err(error @ HubError::Unreachable { .. }) => return Err(error),
+                Err(error) if tries >= TRIES => return Err(error),
                 Err(_) => {}
             }
             self.pause(tries)?;
@@ -194,6 +232,7 @@ impl Client {
                 request = request.header("Range", format!("bytes={start}-"));
             }
             let answer = request.call().map_err(|e| self.failed(e, here, what))?;
+            self.reached().insert(here.into());
             let to = answer.headers().get("location").and_then(|v| v.to_str().ok());
             let Some(to) = to.filter(|_| answer.status().is_redirection()) else { return Ok(answer) };
             let next = joined(&at, to);
@@ -257,8 +296,26 @@ impl Client {
             (404, "RepoNotFound") => HubError::Missing { host, what: id, page },
             (404, _) if of_file => HubError::Missing { host, what: format!("file {what}"), page },
             (404, _) => HubError::Missing { host, what: id, page },
-            _ => HubError::Status { host, what: what.into(), status, tries },
+            _ => {
+                let wait = asked_to_wait(answer).map_or_else(|| "later".into(), |w| format!("in {} s", w.as_secs()));
+                HubError::Status { host, what: what.into(), status, tries, wait }
+            }
         }
+    }
+}
+
+/// How long the hub asks to wait before the next attempt.
+fn asked_to_wait(answer: &Response<Body>) -> Option<Duration> {
+    let seconds = answer.headers().get("retry-after")?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+/// Nothing came for too long; the library wraps its own error.
+fn is_timeout(error: std::io::Error) -> bool {
+    match ureq::Error::from(error) {
+        ureq::Error::Timeout(_) => true,
+        ureq::Error::Io(error) => error.kind() == std::io::ErrorKind::TimedOut,
+        _ => false,
     }
 }
 
@@ -278,7 +335,8 @@ fn origin(url: &str) -> Option<&str> {
 
 /// Where a redirect from `at` leads.
 fn joined(at: &str, to: &str) -> String {
-    if to.contains("://") {
+    // A scheme comes before all else; an address may stand in a query too.
+    if to.find("://").is_some_and(|i| !to[..i].contains(['/', '?', '#'])) {
         return to.into();
     }
     if let Some(rest) = to.strip_prefix("//") {
@@ -310,6 +368,18 @@ mod tests {
         assert_eq!(joined(at, "z"), "https://hub.co/a/resolve/main/z");
         assert_eq!(joined(at, "//cdn.co/z"), "https://cdn.co/z");
         assert_eq!(joined(at, "http://cdn.co/z"), "http://cdn.co/z");
+        assert_eq!(joined(at, "/z?from=https://a.co/b"), "https://hub.co/z?from=https://a.co/b");
+        assert_eq!(joined(at, "z?from=https://a.co/b"), "https://hub.co/a/resolve/main/z?from=https://a.co/b");
+    }
+
+    #[test]
+    fn a_stall_is_known_by_its_kind() {
+        use std::io::{Error, ErrorKind};
+        let client = Client::new(Settings::default());
+        let stalled = |error| matches!(client.broken("x", error, 1), HubError::Stalled { .. });
+        assert!(stalled(ErrorKind::TimedOut.into()));
+        assert!(stalled(ureq::Error::Timeout(ureq::Timeout::PerRead).into_io()));
+        assert!(!stalled(Error::other("a page that says gateway timeout")));
     }
 
     #[test]

@@ -6,8 +6,9 @@ use super::{FetchedFile, HubError, Progress};
 use crate::cache::{self, Repo};
 use ring::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY, SHA256};
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{Read, Write};
+use std::io::{Error, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Bytes of a read.
@@ -40,12 +41,10 @@ impl Client {
         let blob = repo.blob(&about.etag);
         told.size = about.size;
         let mut downloaded = 0;
+        let _held = self.hold(&repo.lock(&about.etag), &mut told, progress)?;
+        // Whoever held it before may have fetched it.
         if !blob.is_file() {
-            let _held = self.hold(&repo.lock(&about.etag), &mut told, progress)?;
-            // Whoever held it before may have fetched it.
-            if !blob.is_file() {
-                downloaded = self.download(repo, &url, &what, &about, &mut told, progress)?;
-            }
+            downloaded = self.download(repo, &url, &what, &about, &mut told, progress)?;
         }
         link(&blob, &place)?;
         let bytes = fs::metadata(&blob).map_err(disk(&blob))?.len();
@@ -127,16 +126,11 @@ impl Client {
             }
             // What makes headway may fail as often as it likes.
             tries = if have > before { 1 } else { tries + 1 };
-            let cause = end.map_or_else(|| "it ended early".into(), |e| e.to_string());
-            let stalled = cause.contains("timeout");
+            let problem = self.broken(what, end.unwrap_or_else(|| Error::other("it ended early")), tries);
             if tries >= TRIES {
-                let what = what.to_string();
-                let seconds = self.settings.timeout.as_secs().max(1);
-                return Err(match stalled {
-                    true => HubError::Stalled { what, seconds, tries },
-                    false => HubError::Cut { what, cause, tries },
-                });
+                return Err(problem);
             }
+            let stalled = matches!(problem, HubError::Stalled { .. });
             told.note = Some(if stalled { "nothing comes; asking again" } else { "cut off; asking again" }.into());
             progress(told);
             self.pause(tries)?;
@@ -187,11 +181,10 @@ fn make_folder_of(path: &Path) -> Result<(), HubError> {
 fn link(blob: &Path, place: &Path) -> Result<(), HubError> {
     make_folder_of(place)?;
     let beside = beside(place);
-    // A link whose content is gone, or what an ended attempt left.
-    for old in [place, &beside] {
-        if old.symlink_metadata().is_ok() {
-            fs::remove_file(old).map_err(disk(old))?;
-        }
+    // What a process of the same number left when it was ended.
+    match fs::remove_file(&beside) {
+        Err(e) if e.kind() != ErrorKind::NotFound => return Err(disk(&beside)(e)),
+        _ => {}
     }
     #[cfg(unix)]
     {
@@ -202,6 +195,7 @@ fn link(blob: &Path, place: &Path) -> Result<(), HubError> {
     }
     #[cfg(not(unix))]
     fs::copy(blob, &beside).map_err(disk(&beside))?;
+    // Takes the place of a link whose content is gone; a sound one is never away.
     fs::rename(&beside, place).map_err(disk(place))
 }
 
@@ -217,8 +211,37 @@ pub(super) fn point(repo: &Repo, commit: &str) -> Result<(), HubError> {
     fs::rename(&beside, &place).map_err(disk(&place))
 }
 
-/// A name for what is not whole yet.
+/// A name for what is not whole yet, another one for each call.
 fn beside(place: &Path) -> PathBuf {
+    static CALLS: AtomicU64 = AtomicU64::new(0);
     let name = place.file_name().unwrap_or_default().to_string_lossy();
-    place.with_file_name(format!(".{name}.{}.incomplete", std::process::id()))
+    let call = CALLS.fetch_add(1, Ordering::Relaxed);
+    place.with_file_name(format!(".{name}.{}-{call}.incomplete", std::process::id()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_may_link_the_same_at_once_and_it_is_never_away() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let blob = folder.path().join("blobs/b");
+        let place = folder.path().join("snapshots/c/config.json");
+        make_folder_of(&blob).expect("a folder");
+        fs::write(&blob, "content").expect("a file");
+        link(&blob, &place).expect("linked");
+        std::thread::scope(|scope| {
+            let linking: Vec<_> = (0..6)
+                .map(|_| scope.spawn(|| (0..300).try_for_each(|_| link(&blob, &place)).map_err(|e| e.to_string())))
+                .collect();
+            while linking.iter().any(|t| !t.is_finished()) {
+                assert_eq!(fs::read_to_string(&place).expect("it is there"), "content");
+            }
+            for one in linking {
+                one.join().expect("no panic").expect("linked");
+            }
+        });
+        assert_eq!(fs::read_dir(folder.path().join("snapshots/c")).expect("a folder").count(), 1, "nothing is left");
+    }
 }

@@ -1,5 +1,6 @@
 //! What can go wrong on the way from the hub to the cache: what, where, and what to do.
 
+use crate::model::ModelError;
 use std::path::PathBuf;
 use thiserror::Error;
 
@@ -9,10 +10,14 @@ pub enum HubError {
     Name(#[from] crate::cache::NameError),
     #[error("task {found:?} is none of GLUE's; expected some of {expected}")]
     Task { found: String, expected: String },
+    #[error("{name} names a revision, and so does --revision {revision}: name one of them")]
+    TwoRevisions { name: String, revision: String },
     #[error("offline (HF_HUB_OFFLINE), and {what} is not whole in {cache}: {lacks}; unset HF_HUB_OFFLINE to fetch it")]
     Offline { what: String, lacks: String, cache: PathBuf },
     #[error("HF_ENDPOINT {0:?} is no address; expected http:// or https:// and a host, such as https://huggingface.co")]
     Endpoint(String),
+    #[error("{from} holds no token: {problem}; expected what {host}/settings/tokens gives, one line such as hf_...")]
+    BadToken { from: String, problem: &'static str, host: String },
     #[error("cannot reach {host}: {cause}; check the network, HTTPS_PROXY, or name a mirror with HF_ENDPOINT")]
     Unreachable { host: String, cause: String },
     #[error(
@@ -29,8 +34,8 @@ pub enum HubError {
     Forbidden { host: String, what: String, reason: String },
     #[error("{host} has no {what} (404): check how it is spelt at {page}")]
     Missing { host: String, what: String, page: String },
-    #[error("{host} answers {status} to {what}, {tries} times; try again later")]
-    Status { host: String, what: String, status: u16, tries: u32 },
+    #[error("{host} answers {status} to {what}, {tries} times; try again {wait}")]
+    Status { host: String, what: String, status: u16, tries: u32, wait: String },
     #[error(
         "{what}: nothing came for {seconds} s, {tries} times; the same command goes on from there, --timeout waits longer"
     )]
@@ -43,6 +48,8 @@ pub enum HubError {
     Hash { what: String, found: String, expected: String },
     #[error("{what}: {problem}; {host} does not answer as a hub does: is HF_ENDPOINT right?")]
     Protocol { host: String, what: String, problem: String },
+    #[error("{what} cannot be used here, and its weights are not fetched: {source}")]
+    Model { what: String, source: Box<ModelError> },
     #[error("{what}: {problem}")]
     Files { what: String, problem: String },
     #[error("{path}: {source}; is there room, and may you write there? HF_HOME names another folder")]

@@ -1,5 +1,6 @@
 //! How the hub is reached, from the variables that its own programs obey.
 
+use super::HubError;
 use crate::cache;
 use std::fmt;
 use std::path::PathBuf;
@@ -11,6 +12,8 @@ pub struct Settings {
     /// Without a slash at its end.
     pub endpoint: String,
     pub token: Option<String>,
+    /// The variable or the file that it comes from.
+    pub token_from: String,
     /// Ask nothing; what is in the cache has to do.
     pub offline: bool,
     /// Longest time without a byte.
@@ -24,6 +27,7 @@ impl Default for Settings {
         Self {
             endpoint: "https://huggingface.co".into(),
             token: None,
+            token_from: "HF_TOKEN".into(),
             offline: false,
             timeout: Duration::from_secs(30),
             pause: Duration::from_millis(500),
@@ -49,15 +53,31 @@ impl Settings {
         };
         let default = Self::default();
         let file = variable("HF_TOKEN_PATH").map_or_else(|| cache::home().join("token"), PathBuf::from);
-        let saved = || std::fs::read_to_string(file).ok().map(|t| t.trim().to_string()).filter(|t| !t.is_empty());
+        let saved = || {
+            let token = std::fs::read_to_string(&file).ok().map(|t| t.trim().to_string()).filter(|t| !t.is_empty());
+            token.map(|token| (token, file.display().to_string()))
+        };
+        let token = variable("HF_TOKEN").map(|token| (token, default.token_from.clone())).or_else(saved);
+        let (token, token_from) = token.map_or((None, default.token_from), |(token, from)| (Some(token), from));
         let seconds = variable("HF_HUB_DOWNLOAD_TIMEOUT").and_then(|v| v.parse::<u64>().ok()).filter(|s| *s > 0);
         let endpoint = variable("HF_ENDPOINT").map(|url| url.trim_end_matches('/').to_string());
         Self {
             endpoint: endpoint.unwrap_or(default.endpoint),
-            token: variable("HF_TOKEN").or_else(saved),
+            token,
+            token_from,
             offline: is_on("HF_HUB_OFFLINE"),
             timeout: seconds.map_or(default.timeout, Duration::from_secs),
             pause: default.pause,
         }
+    }
+
+    /// An error where the token is none that a request can carry. What it is, is never printed.
+    pub(super) fn check(&self) -> Result<(), HubError> {
+        let problem = match &self.token {
+            Some(token) if token.contains(['\n', '\r']) => "more than one line",
+            Some(token) if !token.bytes().all(|b| b.is_ascii_graphic()) => "blanks or characters that no token has",
+            _ => return Ok(()),
+        };
+        Err(HubError::BadToken { from: self.token_from.clone(), problem, host: self.endpoint.clone() })
     }
 }
