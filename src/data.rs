@@ -17,8 +17,8 @@ pub mod tokens;
 mod tsv;
 
 pub use batch::{Batch, Dataset, Labels, by_length};
-pub use hub_glue::stem as hub_stem;
-pub use source::{Source, Split, files, load, load_file, load_file_rows, load_rows, load_test};
+pub use hub_glue::{stem as hub_stem, test_stem as hub_test_stem};
+pub use source::{Source, Split, files, load, load_file, load_file_rows, load_rows, load_test, test_files};
 pub use tokenize::{Encoded, Tokenizer};
 pub use tsv::{parse, parse_test};
 

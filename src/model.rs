@@ -14,7 +14,8 @@ pub mod shards;
 mod vocabulary;
 pub mod weights;
 
-use crate::cache::{self, Cache, Kind};
+use crate::cache::{self, Cache, Kind, Repo};
+use crate::untrusted::brief;
 pub use config::Config;
 use family::Family;
 use shards::Index;
@@ -23,6 +24,9 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 use vocabulary::Said;
 use weights::Weights;
+
+/// Most characters of a name that an error shows.
+const MOST_SHOWN: usize = 200;
 
 /// Name of the model that is compiled in.
 pub const EMBEDDED: &str = "mini-roberta";
@@ -38,14 +42,17 @@ pub const FILES: [&str; 3] = [folder::CONFIG, folder::WEIGHTS, folder::TOKENIZER
 #[derive(Debug, Error)]
 pub enum ModelError {
     #[error(
-        "model {0:?}: neither \"mini-roberta\", nor a folder here, nor fetched: `eigenscope fetch model {fetch}`, or --model FOLDER with config.json, model.safetensors (or pytorch_model.bin) and tokenizer.json",
-        fetch = fetch_words(.0)
+        "model \"{shown}\": neither \"mini-roberta\", nor a folder here, nor fetched: {fetch}--model FOLDER with config.json, model.safetensors (or pytorch_model.bin) and tokenizer.json",
+        shown = brief(.0, MOST_SHOWN),
+        fetch = fetch_hint(.0)
     )]
     Unknown(String),
     #[error(
         "{folder}: {missing} is missing; a model folder holds config.json, model.safetensors or pytorch_model.bin (or shards with their index), and tokenizer.json (or vocab.txt, or vocab.json and merges.txt)"
     )]
     MissingFile { folder: PathBuf, missing: String },
+    #[error("model {name} was not fetched whole, `eigenscope fetch model {name}` fetches the rest: {source}")]
+    Half { name: String, source: Box<ModelError> },
     #[error("{path}: {source}")]
     Read { path: PathBuf, source: std::io::Error },
     #[error("{folder}: {source}")]
@@ -81,11 +88,21 @@ impl ModelSource {
         if name == EMBEDDED {
             return Ok(Self::Embedded);
         }
-        let path = match Path::new(name) {
-            path if path.is_dir() => path.to_path_buf(),
-            _ => fetched(name).ok_or_else(|| ModelError::Unknown(name.into()))?,
-        };
-        folder::check(&path)?;
+        let path = Path::new(name);
+        if path.is_dir() {
+            folder::check(path)?;
+            return Ok(Self::Folder(path.to_path_buf()));
+        }
+        let unknown = || ModelError::Unknown(name.into());
+        let repo = repo(name).ok_or_else(unknown)?;
+        let path = repo.fetched().ok_or_else(unknown)?;
+        // Other programs leave parts of models in the cache, and a fetch may have been stopped.
+        folder::whole(&path).map_err(|source| match (repo.pasted(), source) {
+            (Some(name), source @ ModelError::MissingFile { .. }) => {
+                ModelError::Half { name, source: Box::new(source) }
+            }
+            (_, source) => source,
+        })?;
         Ok(Self::Folder(path))
     }
 
@@ -186,15 +203,16 @@ fn identity<'a>(folder: &Path, files: impl IntoIterator<Item = &'a str>) -> Stri
     files.into_iter().map(one).collect::<Vec<_>>().join(" ")
 }
 
-/// The folder of a model of the hub in the cache.
-fn fetched(name: &str) -> Option<PathBuf> {
+/// A model of the hub as it is named, in the cache; none where it can be no such name.
+fn repo(name: &str) -> Option<Repo> {
     let (id, revision) = cache::split(name);
-    Cache::from_environment().repo(Kind::Model, id, revision).ok()?.fetched()
+    Cache::from_environment().repo(Kind::Model, id, revision).ok()
 }
 
-/// What follows `fetch model` to get the model of this name.
-fn fetch_words(name: &str) -> String {
-    name.replacen('@', " --revision ", 1)
+/// The command that gets the model of this name. A name that no model of the hub can have may come from a file of others, and
+/// is not offered for pasting.
+fn fetch_hint(name: &str) -> String {
+    repo(name).and_then(|r| r.pasted()).map(|name| format!("`eigenscope fetch model {name}`, or ")).unwrap_or_default()
 }
 
 /// What a model's files say.

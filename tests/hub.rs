@@ -1,11 +1,17 @@
 //! Fetching against a hub on the loopback: whole, cut and resumed, wrong, refused, slow, absent. Nothing half-written is ever
 //! used, a second fetch downloads nothing, the token stays with the hub.
 
+#[path = "hub/cached.rs"]
+mod cached;
+#[path = "hub/network.rs"]
+mod network;
+#[path = "hub/program.rs"]
+mod program;
 #[path = "hub/server.rs"]
 mod server;
 
 use eigenscope::cache::{Cache, Kind, MAIN};
-use eigenscope::hub::{Fetched, Hub, HubError, Progress, Settings, Wanted};
+use eigenscope::hub::{self, Fetched, Hub, HubError, Progress, Settings, Wanted};
 use server::{COMMIT, Fault, Seen, Server, hex};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,6 +25,22 @@ fn bytes(n: usize) -> Vec<u8> {
     (0..n as u64).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
 }
 
+/// An encoder's, and words enough for a tokenizer.
+fn config() -> Vec<u8> {
+    br#"{"model_type":"bert","hidden_size":8,"num_attention_heads":2,"num_hidden_layers":1,"intermediate_size":16,"vocab_size":6}"#.to_vec()
+}
+
+fn tokenizer() -> Vec<u8> {
+    br#"{"model":{"type":"WordLevel","vocab":{"[UNK]":0,"a":1},"unk_token":"[UNK]"}}"#.to_vec()
+}
+
+const WORDS: &[u8] = b"[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n";
+
+/// Bytes of both.
+fn small() -> u64 {
+    (config().len() + tokenizer().len()) as u64
+}
+
 struct World {
     server: Server,
     folder: TempDir,
@@ -28,8 +50,8 @@ struct World {
 impl World {
     fn new() -> Self {
         Self::with(&[
-            ("config.json", b"{}".to_vec()),
-            ("tokenizer.json", bytes(500)),
+            ("config.json", config()),
+            ("tokenizer.json", tokenizer()),
             (WEIGHTS, bytes(SIZE)),
             ("pytorch_model.bin", bytes(20_000)),
             ("README.md", b"hello".to_vec()),
@@ -107,7 +129,7 @@ fn a_model_comes_whole_and_a_second_time_nothing_comes() {
     let fetched = world.fetch().expect("fetched");
     let names: Vec<&str> = fetched.files.iter().map(|f| f.name.as_str()).collect();
     assert_eq!(names, ["config.json", "tokenizer.json", WEIGHTS]);
-    assert_eq!((fetched.commit.as_str(), fetched.downloaded()), (COMMIT, 2 + 500 + SIZE as u64));
+    assert_eq!((fetched.commit.as_str(), fetched.downloaded()), (COMMIT, small() + SIZE as u64));
     assert_eq!(fetched.folder, world.repo().join("snapshots").join(COMMIT));
     assert!(fs::read(fetched.folder.join(WEIGHTS)).expect("weights") == bytes(SIZE));
     assert_eq!(fs::read_to_string(world.repo().join("refs/main")).expect("a ref"), COMMIT);
@@ -134,8 +156,9 @@ fn a_model_comes_whole_and_a_second_time_nothing_comes() {
     world.settings.offline = true;
     assert_eq!(world.fetch().expect("it is here").files, again.files);
     assert_eq!(world.server.seen().len(), 1, "offline nothing is asked");
-    let list = world.cache().list();
-    assert_eq!((list.len(), list[0].id.as_str(), list[0].bytes()), (1, "org/tiny", 2 + 500 + SIZE as u64));
+    let list = hub::list(&world.cache());
+    let names: Vec<String> = list.iter().map(|c| c.name()).collect();
+    assert_eq!((names, list[0].bytes()), (vec!["org/tiny".into(), "org/tiny@v1/x".into()], small() + SIZE as u64));
 }
 
 fn walk(folder: &Path) -> Vec<String> {
@@ -157,7 +180,7 @@ fn a_cut_is_resumed_in_the_same_call() {
     world.server.faults(&[Fault::Cut(100_000), Fault::Cut(50_000)]);
     let fetched = world.fetch().expect("fetched");
     assert!(fs::read(fetched.folder.join(WEIGHTS)).expect("weights") == bytes(SIZE));
-    assert_eq!(fetched.downloaded(), 2 + 500 + SIZE as u64, "no byte came twice");
+    assert_eq!(fetched.downloaded(), small() + SIZE as u64, "no byte came twice");
     let ranges = contents(&world.server.seen());
     assert_eq!(ranges, [None, Some("bytes=100000-".into()), Some("bytes=150000-".into())]);
 }
@@ -224,9 +247,9 @@ fn a_small_file_is_checked_too() {
     let world = World::new();
     let commit = world.repo().join("blobs");
     fs::create_dir_all(&commit).expect("a folder");
-    let blob = [b"blob 500\0".as_slice(), &bytes(500)].concat();
+    let blob = [format!("blob {}\0", tokenizer().len()).as_bytes(), &tokenizer()].concat();
     let etag = hex(ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, &blob).as_ref());
-    fs::write(commit.join(format!("{etag}.incomplete")), vec![0; 500]).expect("a part");
+    fs::write(commit.join(format!("{etag}.incomplete")), vec![0; tokenizer().len()]).expect("a part");
     let error = world.refusal(&["tokenizer.json of org/tiny"]);
     assert!(matches!(error, HubError::Hash { .. }), "{error}");
     assert!(!world.repo().join("snapshots").join(COMMIT).join("tokenizer.json").exists());
@@ -267,13 +290,13 @@ fn a_file_that_is_not_there_is_named() {
     // Listed, then gone: the index names it.
     let index = br#"{"weight_map":{"a":"model-00001-of-00002.safetensors","b":"../../evil"}}"#;
     let pieces = World::with(&[
-        ("config.json", b"{}".to_vec()),
-        ("vocab.txt", b"a".to_vec()),
+        ("config.json", config()),
+        ("vocab.txt", WORDS.to_vec()),
         ("model.safetensors.index.json", index.to_vec()),
         ("model-00001-of-00002.safetensors", bytes(9)),
         ("../../evil", bytes(9)),
     ]);
-    pieces.refusal(&["model.safetensors.index.json of org/tiny", "\"../../evil\"", "not there"]);
+    pieces.refusal(&["model org/tiny", "model.safetensors.index.json", "../../evil", "expected the name of"]);
     let escaped = walk(pieces.folder.path()).into_iter().find(|p| p.contains("evil"));
     assert_eq!(escaped, None);
     let none = World::with(&[("README.md", b"x".to_vec())]);
@@ -286,8 +309,8 @@ fn a_file_that_is_not_there_is_named() {
 fn weights_in_pieces_come_with_their_index() {
     let index = br#"{"weight_map":{"a":"model-00001-of-00002.safetensors","b":"model-00002-of-00002.safetensors"}}"#;
     let world = World::with(&[
-        ("config.json", b"{}".to_vec()),
-        ("vocab.txt", b"a".to_vec()),
+        ("config.json", config()),
+        ("vocab.txt", WORDS.to_vec()),
         ("model.safetensors.index.json", index.to_vec()),
         ("model-00001-of-00002.safetensors", bytes(9)),
         ("model-00002-of-00002.safetensors", bytes(20_000)),
@@ -299,7 +322,7 @@ fn weights_in_pieces_come_with_their_index() {
 fn slow_is_not_stalled() {
     let mut world = World::new();
     world.server.faults(&[Fault::Slow(50_000, Duration::from_millis(150))]);
-    assert_eq!(world.fetch().expect("slow and yet whole").downloaded(), 2 + 500 + SIZE as u64);
+    assert_eq!(world.fetch().expect("slow and yet whole").downloaded(), small() + SIZE as u64);
 
     let world_2 = World::new();
     world_2.server.faults(&[Fault::Stall(60_000), Fault::Stall(0), Fault::Stall(0), Fault::Stall(0), Fault::Stall(0)]);
@@ -415,6 +438,14 @@ fn program(world: &World, args: &[&str]) -> std::process::Output {
     }
     command.env("HF_HOME", world.folder.path()).env("HF_ENDPOINT", &world.server.address);
     command.arg("--runs").arg(world.folder.path().join("runs")).args(args).output().expect("it runs")
+}
+
+/// A call that is refused for what was asked, not for the way to it; what it says.
+fn refused(world: &World, args: &[&str]) -> String {
+    let output = program(world, args);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{args:?}: {said}");
+    said
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -2,7 +2,7 @@
 //! wrong.
 
 use eigenscope::data::submission::{self, Checked, HEADER, Sheet, sheets};
-use eigenscope::data::{DataError, parse_test};
+use eigenscope::data::{DataError, Source, load_test, parse_test, test_files};
 use eigenscope::task::{self, LabelKind, TestFile};
 use serde_json::Value;
 use std::io::{Read, Write};
@@ -52,6 +52,30 @@ fn write_test_files(folder: &Path) {
         let rows: String = (0..ROWS).map(|i| format!("{i}\t{}\r\n", row.replace("{i}", &i.to_string()))).collect();
         std::fs::write(path, format!("{header}\r\n{rows}")).expect("written");
     }
+}
+
+#[test]
+fn the_hubs_test_files_are_read_too() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/glue-parquet");
+    let source = Source::Folder(folder.clone());
+    let mut read = Vec::new();
+    for sheet in sheets() {
+        let found = test_files(&source, &sheet.file, sheet.task).expect("whole or none");
+        if found.is_empty() {
+            continue;
+        }
+        let rows = load_test(&sheet.file, sheet.task, &found).expect("rows");
+        // Numbers go on from one file to the next, and the -1 that stands for a label is none.
+        assert_eq!((rows.len(), rows[6].label), (7, 0.0), "{}", sheet.file.name);
+        assert!(rows[6].text.ends_with(" 6") && rows[0].text.ends_with(" 0"), "{rows:?}");
+        assert_eq!(rows[5].pair.is_some(), sheet.file.pair.is_some());
+        // The second file alone does not begin at the first row.
+        let error = load_test(&sheet.file, sheet.task, &found[1..]).expect_err("no beginning").to_string();
+        assert!(error.contains("idx") && error.contains("expected 0: GLUE's rows in their order"), "{error}");
+        read.push(sheet.file.name);
+    }
+    read.sort_unstable();
+    assert_eq!(read, ["AX", "MNLI-m", "MNLI-mm", "SST-2"]);
 }
 
 #[test]
@@ -400,7 +424,7 @@ fn real_test_files_are_read() {
     for sheet in sheets() {
         let path = Path::new(&folder).join(&sheet.file.path);
         if path.is_file() {
-            let rows = eigenscope::data::load_test(&sheet.file, &path).expect("rows");
+            let rows = load_test(&sheet.file, sheet.task, std::slice::from_ref(&path)).expect("rows");
             assert_eq!(rows.len(), sheet.file.rows, "{}", path.display());
             read += 1;
         }

@@ -1,9 +1,9 @@
 //! What the screens want from the hub, fetched one after the other on a thread of its own, and what the cache holds.
 
 use super::port::lock;
-use crate::cache::{Cache, Cached, DATA_PREFIX, Kind};
+use crate::cache::{self, Cache, DATA_PREFIX, Kind};
 use crate::cli::explain;
-use crate::hub::{Fetched, Hub, HubError, Progress, Settings, Wanted};
+use crate::hub::{self, Cached, Fetched, Hub, HubError, Progress, Settings, Wanted};
 use crate::task::HubLayout;
 use crate::view::{About, Arriving, FetchState, HubFetch, HubItem, HubView, Message, file_size};
 use anyhow::Context;
@@ -142,7 +142,7 @@ impl Work {
                 }
                 *lock(&self.current) = None;
             }
-            let items = self.cache.list().iter().map(item).collect();
+            let items = hub::list(&self.cache).iter().map(item).collect();
             self.told.change(|view| {
                 view.cache = self.cache.root().display().to_string();
                 view.items = items;
@@ -212,8 +212,8 @@ fn done(fetched: &Fetched) -> String {
 fn item(cached: &Cached) -> HubItem {
     let is_data = cached.kind == Kind::Dataset;
     let field = match cached.kind {
-        Kind::Model => Some(("model", cached.id.clone())),
-        Kind::Dataset if cached.id == HubLayout::ID => Some(("data", format!("{DATA_PREFIX}{}", cached.id))),
+        Kind::Model => Some(("model", cached.name())),
+        Kind::Dataset if cached.id == HubLayout::ID => Some(("data", format!("{DATA_PREFIX}{}", cached.name()))),
         Kind::Dataset => None,
     };
     let mut parts: Vec<(String, u64)> = Vec::new();
@@ -224,7 +224,10 @@ fn item(cached: &Cached) -> HubItem {
             _ => parts.push((part.into(), *bytes)),
         }
     }
-    HubItem { is_data, id: cached.id.clone(), commit: cached.commit.clone(), field, parts }
+    // A commit that has no name is shown as short as everywhere.
+    let short = if cached.revision == cached.commit { &cached.commit[..12] } else { &cached.revision };
+    let name = cache::join(&cached.id, short);
+    HubItem { is_data, name, commit: cached.commit.clone(), field, parts }
 }
 
 #[cfg(test)]
@@ -282,15 +285,20 @@ mod tests {
             std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
             std::fs::write(path, "12345").expect("a file");
         };
-        place("models--org--tiny", "model.safetensors");
+        for file in ["config.json", "tokenizer.json", "model.safetensors"] {
+            place("models--org--tiny", file);
+        }
         place("models--org--half", "config.json");
         place("datasets--nyu-mll--glue", "cola/train-00000-of-00001.parquet");
         place("datasets--nyu-mll--glue", "cola/validation-00000-of-00001.parquet");
         let (fetcher, ..) = silent(folder.path());
         fetcher.look();
         let view = wait(&fetcher, |v| !v.items.is_empty());
-        assert_eq!(view.items[0].field, Some(("model", "org/tiny".into())));
-        assert_eq!(view.items[1].field, Some(("data", "hub:nyu-mll/glue".into())));
+        // No name of the commit is here: it is found by itself.
+        let commit = "a".repeat(40);
+        assert_eq!(view.items[0].field, Some(("model", format!("org/tiny@{commit}"))));
+        assert_eq!(view.items[0].name, "org/tiny@aaaaaaaaaaaa");
+        assert_eq!(view.items[1].field, Some(("data", format!("hub:nyu-mll/glue@{commit}"))));
         assert_eq!(view.items[1].parts, [("cola".to_string(), 10)]);
     }
 }

@@ -1,8 +1,8 @@
 //! `fetch`: models and GLUE from the Hugging Face hub into its cache, and what is there.
 
 use super::{Answer, Globals, Subcommand, code, print_json};
-use crate::cache::{Cache, Cached, DATA_PREFIX, Kind, MAIN};
-use crate::hub::{Fetched, Hub, Progress, Settings, Wanted};
+use crate::cache::{self, Cache, DATA_PREFIX, Kind};
+use crate::hub::{self, Cached, Fetched, Hub, Progress, Settings, Wanted};
 use crate::view::file_size;
 use clap::{Arg, ArgMatches, Command, value_parser};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -18,11 +18,7 @@ pub struct Fetch;
 impl Subcommand for Fetch {
     fn command(&self) -> Command {
         let revision = || {
-            Arg::new("revision")
-                .long("revision")
-                .value_name("R")
-                .default_value(MAIN)
-                .help("a branch, a tag or a commit")
+            Arg::new("revision").long("revision").value_name("R").help("a branch, a tag or a commit [default: main]")
         };
         let timeout = || {
             Arg::new("timeout")
@@ -34,7 +30,7 @@ impl Subcommand for Fetch {
         let id = Arg::new("id")
             .value_name("ID")
             .required(true)
-            .help("such as roberta-base or microsoft/MiniLM-L12-H384-uncased");
+            .help("such as roberta-base, microsoft/MiniLM-L12-H384-uncased, ID@REVISION, or its address");
         let tasks = Arg::new("task").value_name("TASK").num_args(0..).help("cola, sst-2, ... [default: all eight]");
         Command::new("fetch")
             .about("Fetch models and GLUE from the Hugging Face hub into its cache; goes on where a cut left off")
@@ -65,18 +61,20 @@ impl Subcommand for Fetch {
             list(&Cache::from_environment(), globals.json)?;
             return Ok(Answer::Code(code::OK));
         }
-        let strings = |name: &str| of.get_many::<String>(name).into_iter().flatten().cloned();
-        let wanted = match name {
-            "model" => Wanted::Model { id: strings("id").collect() },
-            _ => Wanted::Glue { tasks: strings("task").collect() },
-        };
+        let what = if name == "model" { "id" } else { "task" };
+        let mut words = vec![name];
+        words.extend(of.get_many::<String>(what).into_iter().flatten().map(String::as_str));
+        if let Some(revision) = of.get_one::<String>("revision") {
+            words.extend(["--revision", revision]);
+        }
+        let (wanted, revision) = Wanted::of_words(&words)?;
         let mut settings = Settings::from_environment();
         if let Some(seconds) = of.get_one::<u64>("timeout") {
             settings.timeout = Duration::from_secs(*seconds);
         }
         let hub = Hub::new(settings, Cache::from_environment());
         let mut teller = Teller::new();
-        let fetched = hub.fetch(&wanted, &strings("revision").collect::<String>(), &mut |p| teller.tell(p));
+        let fetched = hub.fetch(&wanted, &revision, &mut |p| teller.tell(p));
         teller.bar.finish_and_clear();
         let fetched = fetched?;
         if globals.json {
@@ -95,10 +93,10 @@ impl Subcommand for Fetch {
 
 /// The flag that takes what was fetched.
 fn usage(kind: Kind, id: &str, revision: &str) -> String {
-    let at = if revision == MAIN { String::new() } else { format!("@{revision}") };
+    let name = cache::join(id, revision);
     match kind {
-        Kind::Model => format!("--model {id}{at}"),
-        Kind::Dataset => format!("--data {DATA_PREFIX}{id}{at}"),
+        Kind::Model => format!("--model {name}"),
+        Kind::Dataset => format!("--data {DATA_PREFIX}{name}"),
     }
 }
 
@@ -112,17 +110,18 @@ fn as_json(fetched: &Fetched) -> Value {
 }
 
 fn list(cache: &Cache, json: bool) -> anyhow::Result<()> {
-    let all = cache.list();
+    let all = hub::list(cache);
     if json {
         let one = |c: &Cached| {
             let files: Vec<Value> =
                 c.files.iter().map(|(name, bytes)| json!({ "name": name, "bytes": bytes })).collect();
-            json!({ "kind": c.kind.as_str(), "id": c.id, "commit": c.commit, "bytes": c.bytes(), "files": files })
+            json!({ "kind": c.kind.as_str(), "id": c.id, "revision": c.revision, "commit": c.commit, "bytes": c.bytes(), "files": files })
         };
         return print_json(&all.iter().map(one).collect::<Vec<_>>());
     }
+    let width = all.iter().map(|c| c.name().len()).max().unwrap_or(0).max(40);
     for c in &all {
-        outln!("{:8} {:40} {} {:>10}", c.kind.as_str(), c.id, &c.commit[..12], file_size(c.bytes()));
+        outln!("{:8} {:width$} {} {:>10}", c.kind.as_str(), c.name(), &c.commit[..12], file_size(c.bytes()));
     }
     if all.is_empty() {
         outln!("nothing in {}; eigenscope fetch model roberta-base", cache.root().display());

@@ -3,8 +3,8 @@
 mod plan;
 
 use super::{Answer, Globals, Subcommand, code, print_json};
-use crate::data::load_test;
 use crate::data::submission::{self, Sheet, SubmissionError};
+use crate::data::{DataError, load_test, test_files};
 use crate::task::{LabelKind, TestFile};
 use crate::view::file_size;
 use anyhow::Context;
@@ -32,8 +32,12 @@ impl Subcommand for Submit {
                 text("out", "FILE.zip", "zip to write, for example submission.zip").required(true).value_parser(path()),
             )
             .arg(
-                text("data", "DIR", "folder of GLUE's files, test files among them [default: that of each run]")
-                    .value_parser(path()),
+                text(
+                    "data",
+                    "DIR",
+                    "folder of GLUE's files, test files among them, or hub:nyu-mll/glue [default: that of each run]",
+                )
+                .value_parser(path()),
             )
             .arg(
                 Arg::new("adapter")
@@ -95,7 +99,7 @@ impl Subcommand for Submit {
             let shares: String = counts.iter().map(|(name, n)| format!(", {name} {n}")).collect();
             eprintln!("{entry}: {} rows, {}{shares}", labels.len(), by.unwrap_or("the larger class for each"));
             if labels.len() != file.rows {
-                let path = part.path.display();
+                let path = part.path().display();
                 eprintln!(
                     "{path}: {} rows, GLUE's own has {}, and its website takes no fewer",
                     labels.len(),
@@ -104,7 +108,7 @@ impl Subcommand for Submit {
             }
             let counts: serde_json::Map<_, _> = counts.iter().map(|(name, n)| (name.to_string(), json!(n))).collect();
             files.push(
-                json!({ "file": entry, "rows": labels.len(), "test": part.path, "adapter": by, "counts": counts }),
+                json!({ "file": entry, "rows": labels.len(), "test": part.path(), "adapter": by, "counts": counts }),
             );
         }
         let predictions: Vec<_> = plan.parts.into_iter().map(|p| p.sheet).zip(labels).collect();
@@ -145,10 +149,15 @@ fn counts(sheet: &Sheet, labels: &[String]) -> Vec<(&'static str, usize)> {
 fn check(matches: &ArgMatches, json: bool) -> anyhow::Result<Answer> {
     let path = matches.get_one::<PathBuf>("zip").context("no zip")?;
     let mut rows = HashMap::new();
-    for sheet in matches.get_one::<PathBuf>("data").iter().flat_map(|_| submission::sheets()) {
-        let test = matches.get_one::<PathBuf>("data").map(|folder| folder.join(&sheet.file.path));
-        if let Some(test) = test.filter(|t| t.is_file()) {
-            rows.insert(sheet.file.name, load_test(&sheet.file, &test)?.len());
+    let source = matches.get_one::<PathBuf>("data").map(|data| plan::source(data)).transpose()?;
+    for (sheet, source) in source.iter().flat_map(|source| submission::sheets().into_iter().map(move |s| (s, source))) {
+        let found = match test_files(source, &sheet.file, sheet.task) {
+            // A file that is not there leaves GLUE's own number.
+            Err(DataError::NotFetched { .. }) => Vec::new(),
+            found => found?,
+        };
+        if !found.is_empty() {
+            rows.insert(sheet.file.name, load_test(&sheet.file, sheet.task, &found)?.len());
         }
     }
     let of = |file: &TestFile| rows.get(file.name).copied().unwrap_or(file.rows);

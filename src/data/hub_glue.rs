@@ -4,40 +4,68 @@
 use super::format::{Place, Value};
 use super::parquet::Table;
 use super::{DataError, Example, Rows, Split};
-use crate::task::{Glue, HubLayout, LabelKind};
+use crate::task::{Column, Glue, HubLayout, LabelKind, TestFile};
 use crate::untrusted;
 use std::path::{Path, PathBuf};
 
 /// Where the writer leaves the names of classes, as JSON.
 const NOTE: &str = "huggingface";
+/// The rows' numbers within their split, from 0.
+const INDEX: &str = "idx";
+/// GLUE's diagnostic sentences: a folder of their own, though MNLI's adapter predicts them.
+const DIAGNOSTIC: &str = "ax/test";
 
 /// What the names of a split's files begin with.
 pub fn stem(task: &dyn Glue, split: Split) -> &'static str {
     if split == Split::Train { "train" } else { task.hub().validation }
 }
 
+/// Folder of a test file's Parquet files, and what their names begin with; `task` is whose adapter predicts it.
+pub fn test_stem(file: &TestFile, task: Option<&dyn Glue>) -> String {
+    let (folder, name) = file.path.split_once('/').unwrap_or(("", &file.path));
+    let name = name.trim_end_matches(".tsv");
+    match task {
+        Some(task) if task.folder() == folder => format!("{}/{name}", task.hub().folder),
+        Some(_) => DIAGNOSTIC.into(),
+        None => format!("{}/{name}", folder.to_lowercase()),
+    }
+}
+
+/// The Parquet files of a test file under `folder`, in order; none where there are none.
+pub(super) fn test_files(file: &TestFile, task: Option<&dyn Glue>, folder: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let stem = test_stem(file, task);
+    let (place, stem) = stem.split_once('/').unwrap_or((".", &stem));
+    Ok(pieces(&folder.join(place), stem, folder)?.unwrap_or_default())
+}
+
 /// The files of one split under `folder`, in order; none where there are no Parquet files. They are named
 /// `train-00000-of-00003.parquet` and lie in the task's folder or in `folder` itself.
 pub(super) fn files(task: &dyn Glue, folder: &Path, split: Split) -> Result<Vec<PathBuf>, DataError> {
     for place in [folder.join(task.hub().folder), folder.to_path_buf()] {
-        let mut found: Vec<(usize, usize, PathBuf)> = Vec::new();
-        for entry in std::fs::read_dir(&place).into_iter().flatten().flatten() {
-            let name = entry.file_name();
-            let numbers = name.to_str().and_then(|name| numbers(name, stem(task, split)));
-            found.extend(numbers.map(|(at, of)| (at, of, entry.path())));
+        if let Some(found) = pieces(&place, stem(task, split), folder)? {
+            return Ok(found);
         }
-        found.sort();
-        let Some((_, of, _)) = found.first() else { continue };
-        let of = *of;
-        let lacks = (0..of).find(|i| !found.iter().any(|(at, among, _)| (at, among) == (i, &of)));
-        if let Some(at) = lacks {
-            let expected =
-                place.join(format!("{}-{at:05}-of-{of:05}.parquet", stem(task, split))).display().to_string();
-            return Err(DataError::Missing { folder: folder.into(), expected });
-        }
-        return Ok(found.into_iter().filter(|(_, among, _)| *among == of).map(|(.., path)| path).collect());
     }
     Ok(Vec::new())
+}
+
+/// The files `STEM-00000-of-00003.parquet` and so on of a place, all of them or none; `folder` is what an error names.
+fn pieces(place: &Path, stem: &str, folder: &Path) -> Result<Option<Vec<PathBuf>>, DataError> {
+    let mut found: Vec<(usize, usize, PathBuf)> = Vec::new();
+    for entry in std::fs::read_dir(place).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let numbers = name.to_str().and_then(|name| numbers(name, stem));
+        found.extend(numbers.map(|(at, of)| (at, of, entry.path())));
+    }
+    found.sort();
+    let Some((_, of, _)) = found.first() else { return Ok(None) };
+    let of = *of;
+    let lacks = (0..of).find(|i| !found.iter().any(|(at, among, _)| (at, among) == (i, &of)));
+    if let Some(at) = lacks {
+        let expected = place.join(format!("{stem}-{at:05}-of-{of:05}.parquet")).display().to_string();
+        return Err(DataError::Missing { folder: folder.into(), expected });
+    }
+    Ok(Some(found.into_iter().filter(|(_, among, _)| *among == of).map(|(.., path)| path).collect()))
 }
 
 /// The file's number and how many there are, where its name is one of a split's.
@@ -55,6 +83,42 @@ pub(super) fn load(task: &dyn Glue, paths: &[PathBuf]) -> Result<Rows, DataError
     }
     let file = || paths.first().map(|p| p.display().to_string()).unwrap_or_default();
     if rows.examples.is_empty() { Err(DataError::Empty { file: file() }) } else { Ok(rows) }
+}
+
+/// All rows of a test file in the hub's layout; they have label 0, whatever the hub has in its place. Their numbers must be those
+/// of the rows, from 0.
+pub(super) fn load_test(
+    file: &TestFile,
+    task: Option<&dyn Glue>,
+    paths: &[PathBuf],
+) -> Result<Vec<Example>, DataError> {
+    let named = |column: Column| match column {
+        Column::Name(name) => name,
+        Column::Index(_) => "sentence",
+    };
+    let (first, second) = match task.map(Glue::hub) {
+        Some(layout) => (layout.text, layout.pair),
+        None => (named(file.text), file.pair.map(named)),
+    };
+    let columns: Vec<&str> = [INDEX, first].into_iter().chain(second).collect();
+    let mut rows: Vec<Example> = Vec::new();
+    for path in paths {
+        let table = Table::open(path)?;
+        table.read(&columns, &mut |row, cells| {
+            let text = |at: usize| match &cells[at] {
+                Value::Text(text) => Ok(text.clone()),
+                other => Err(table.wrong(columns[at], row, other.describe(), "text")),
+            };
+            if !matches!(&cells[0], Value::Whole(n) if usize::try_from(*n) == Ok(rows.len())) {
+                let expected = format!("{}: GLUE's rows in their order", rows.len());
+                return Err(table.wrong(INDEX, row, cells[0].describe(), expected));
+            }
+            rows.push(Example { text: text(1)?, pair: second.map(|_| text(2)).transpose()?, label: 0.0 });
+            Ok(())
+        })?;
+    }
+    let file = || paths.first().map(|p| p.display().to_string()).unwrap_or_default();
+    if rows.is_empty() { Err(DataError::Empty { file: file() }) } else { Ok(rows) }
 }
 
 fn read(task: &dyn Glue, path: &Path, rows: &mut Rows) -> Result<(), DataError> {

@@ -4,9 +4,13 @@
 use super::{DataError, Example, Rows, hub_glue, own, tsv};
 use crate::cache::{self, Cache, DATA_PREFIX, Kind};
 use crate::task::{Glue, HubLayout, Origin, Task, TestFile};
+use crate::untrusted::brief;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
+
+/// Most characters of a name that an error shows.
+const MOST_SHOWN: usize = 200;
 
 /// Which part of a task's rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,13 +49,18 @@ impl Source {
             return Ok(if data.is_empty() { Self::Embedded } else { Self::Folder(data.into()) });
         };
         let (id, revision) = cache::split(name);
-        let at = if revision == cache::MAIN { String::new() } else { format!(" --revision {revision}") };
-        let fetched = match id {
-            HubLayout::ID => Cache::from_environment().repo(Kind::Dataset, id, revision).ok().and_then(|r| r.fetched()),
-            _ => return Err(DataError::NoHubData { found: data.into() }),
+        let repo = match id {
+            HubLayout::ID => Cache::from_environment().repo(Kind::Dataset, id, revision).ok(),
+            _ => None,
         };
-        let absent = || DataError::NotFetched { what: data.into(), fetch: format!("glue{at}") };
-        fetched.map(Self::Hub).ok_or_else(absent)
+        let repo = repo.ok_or_else(|| DataError::NoHubData { found: brief(data, MOST_SHOWN) })?;
+        // A name that a shell would take apart may come from a file of others, and is not offered for pasting.
+        let at = match repo.pasted() {
+            Some(_) if revision != cache::MAIN => format!(" --revision {revision}"),
+            _ => String::new(),
+        };
+        let absent = || DataError::NotFetched { what: brief(data, MOST_SHOWN), fetch: format!("glue{at}") };
+        repo.fetched().map(Self::Hub).ok_or_else(absent)
     }
 
     /// The commit of the hub that the rows are of, where they were fetched.
@@ -136,8 +145,35 @@ pub fn files(task: &dyn Task, source: &Source, split: Split) -> Result<Vec<PathB
     }
 }
 
-/// All rows of a test file.
-pub fn load_test(test: &TestFile, path: &Path) -> Result<Vec<Example>, DataError> {
+/// The files that a test file's rows come from: GLUE's own or the hub's, whose task is told by whose adapter predicts it; none
+/// where there are none.
+pub fn test_files(source: &Source, test: &TestFile, task: Option<&dyn Glue>) -> Result<Vec<PathBuf>, DataError> {
+    match source {
+        Source::Embedded => Ok(Vec::new()),
+        Source::Folder(folder) => match folder.join(&test.path) {
+            own if own.is_file() => Ok(vec![own]),
+            _ => hub_glue::test_files(test, task, folder),
+        },
+        Source::Hub(folder) => match (hub_glue::test_files(test, task, folder)?, task) {
+            (found, Some(task)) if found.is_empty() => Err(DataError::NotFetched {
+                what: format!(
+                    "test file {}-*.parquet of {DATA_PREFIX}{}",
+                    hub_glue::test_stem(test, Some(task)),
+                    HubLayout::ID
+                ),
+                fetch: format!("glue {}", task.id()),
+            }),
+            (found, _) => Ok(found),
+        },
+    }
+}
+
+/// All rows of a test file, which lie in `paths`.
+pub fn load_test(test: &TestFile, task: Option<&dyn Glue>, paths: &[PathBuf]) -> Result<Vec<Example>, DataError> {
+    let [path] = paths else { return hub_glue::load_test(test, task, paths) };
+    if path.extension().is_some_and(|e| e == "parquet") {
+        return hub_glue::load_test(test, task, paths);
+    }
     let file = File::open(path).map_err(|source| DataError::Io { path: path.into(), source })?;
     tsv::parse_test(test, &path.display().to_string(), BufReader::new(file))
 }

@@ -4,13 +4,10 @@ use super::HubError;
 use crate::cache::{self, Repo};
 use crate::data::{self, Split};
 use crate::model::folder;
-use crate::task::Glue;
+use crate::task::{Glue, TestFile};
 use serde::Deserialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
-
-/// Largest index that is read.
-const MAX_INDEX: u64 = 64 << 20;
 
 /// A repository's files at one commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +56,7 @@ impl Listing {
         Self { commit, names }
     }
 
-    fn has(&self, name: &str) -> bool {
+    pub fn has(&self, name: &str) -> bool {
         self.names.contains(name)
     }
 
@@ -78,7 +75,7 @@ impl Listing {
             (true, _) => names.push(folder::TOKENIZER),
             (false, true) => names.push(folder::WORDS),
             (false, false) if pairs => names.extend(folder::PAIRS),
-            (false, false) => return Err(lacks(folder::TOKENIZER)),
+            (false, false) => return Err(lacks(&folder::tokenizer_absent(&|name| self.has(name)))),
         }
         names.extend(folder::SAID.into_iter().filter(|name| self.has(name)));
         let weights = folder::WEIGHT_FILES.into_iter().find(|name| self.has(name));
@@ -86,7 +83,15 @@ impl Listing {
         Ok(names.into_iter().map(str::to_string).collect())
     }
 
-    /// Training and validation files of the tasks.
+    /// Test files of a task, which a submission takes and nothing else needs.
+    fn of_tests(&self, task: &dyn Glue) -> Vec<String> {
+        let start = |file: &TestFile| format!("{}-", data::hub_test_stem(file, Some(task)));
+        let starts: Vec<String> = task.test_files().iter().map(start).collect();
+        let is_one = |name: &&String| name.ends_with(".parquet") && starts.iter().any(|s| name.starts_with(s));
+        self.names.iter().filter(is_one).cloned().collect()
+    }
+
+    /// Training and validation files of the tasks, and those of their test rows that there are.
     pub fn of_glue(&self, repo: &Repo, tasks: &[&dyn Glue]) -> Result<Vec<String>, HubError> {
         let mut names = Vec::new();
         for task in tasks {
@@ -102,29 +107,9 @@ impl Listing {
                 }
                 names.extend(found.into_iter().cloned());
             }
+            names.extend(self.of_tests(*task));
         }
         Ok(names)
-    }
-}
-
-/// The files that an index names; each must be one of the repository.
-pub(super) fn shards(index: &Path, listing: &Listing, repo: &Repo) -> Result<Vec<String>, HubError> {
-    #[derive(Deserialize)]
-    struct Index {
-        weight_map: BTreeMap<String, String>,
-    }
-    let name = index.file_name().unwrap_or_default().to_string_lossy();
-    let wrong = |problem: String| HubError::Files { what: format!("{name} of {}", repo.id), problem };
-    let disk = |source| HubError::Disk { path: index.into(), source };
-    if std::fs::metadata(index).map_err(disk)?.len() > MAX_INDEX {
-        return Err(wrong(format!("more than {MAX_INDEX} bytes")));
-    }
-    let text = std::fs::read(index).map_err(disk)?;
-    let index: Index = serde_json::from_slice(&text).map_err(|e| wrong(e.to_string()))?;
-    let names: BTreeSet<String> = index.weight_map.into_values().collect();
-    match names.iter().find(|n| !listing.has(n)) {
-        Some(absent) => Err(wrong(format!("it names {absent:?}, which is not there"))),
-        None => Ok(names.into_iter().collect()),
     }
 }
 
@@ -153,6 +138,24 @@ mod tests {
             let error = of(names).expect_err("no model");
             assert!(error.contains(lacks), "{error}");
         }
+    }
+
+    #[test]
+    fn a_task_comes_with_its_test_rows_where_there_are_some() {
+        let repo = Cache::at("/c".into()).repo(Kind::Dataset, "nyu-mll/glue", MAIN).expect("a name");
+        let splits = ["train", "validation_matched", "validation_mismatched", "test_matched", "test_mismatched"];
+        let mut names: Vec<String> = splits.iter().map(|s| format!("mnli/{s}-00000-of-00001.parquet")).collect();
+        names.push("ax/test-00000-of-00001.parquet".into());
+        names.push("cola/test-00000-of-00001.parquet".into());
+        let of = |names: &[String]| {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let mnli = crate::task::glue("mnli").expect("a task");
+            listing(&names).of_glue(&repo, &[mnli]).expect("rows")
+        };
+        let found = of(&names);
+        assert_eq!((found.len(), found.contains(&names[2])), (5, false), "{found:?}");
+        assert!(names[3..6].iter().all(|n| found.contains(n)), "{found:?}");
+        assert_eq!(of(&names[..2]).len(), 2);
     }
 
     #[test]

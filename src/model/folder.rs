@@ -1,6 +1,7 @@
-//! The files of a model folder: which of them there are, and how large each may be. Knows not what they say.
+//! The files of a model folder: which of them there are, and how large each may be. Knows not what they say, but of an index.
 
 use super::ModelError;
+use super::shards::Index;
 use crate::tensors::MAX_FILE;
 use crate::untrusted::read_capped;
 use std::io::ErrorKind;
@@ -62,14 +63,31 @@ pub fn check(folder: &Path) -> Result<(), ModelError> {
         missing.push(WEIGHTS.to_string());
     }
     if !has(TOKENIZER) && !has(WORDS) && !PAIRS.into_iter().all(has) {
-        let other = CONVERTIBLE.into_iter().find(|name| has(name));
-        missing.push(other.map_or(TOKENIZER.into(), |other| {
-            format!("{TOKENIZER} (transformers makes one of {other}: AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR))")
-        }));
+        missing.push(tokenizer_absent(&has));
     }
     match missing.is_empty() {
         true => Ok(()),
         false => Err(ModelError::MissingFile { folder: folder.into(), missing: missing.join(", ") }),
+    }
+}
+
+/// What is missing where there is no tokenizer that is read; `has` knows which files there are.
+pub fn tokenizer_absent(has: &dyn Fn(&str) -> bool) -> String {
+    CONVERTIBLE.into_iter().find(|name| has(name)).map_or(TOKENIZER.into(), |other| {
+        format!(
+            "{TOKENIZER} (transformers makes one of {other}: AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR))"
+        )
+    })
+}
+
+/// An error where a folder lacks what a model needs, or one of the files that its index names.
+pub fn whole(folder: &Path) -> Result<(), ModelError> {
+    check(folder)?;
+    let Some(index) = weights(folder).filter(|name| is_index(name)) else { return Ok(()) };
+    let files = Index::parse(&folder.join(index).display().to_string(), &read(folder, index)?)?.files;
+    match files.into_keys().find(|name| !has(folder, name)) {
+        Some(missing) => Err(ModelError::MissingFile { folder: folder.into(), missing }),
+        None => Ok(()),
     }
 }
 

@@ -17,7 +17,8 @@ pub struct HubView {
 pub struct HubItem {
     /// It holds rows; else it is a model.
     pub is_data: bool,
-    pub id: String,
+    /// Its id, with the revision where it is not the main one.
+    pub name: String,
     pub commit: String,
     /// What takes it: `--model ID`, `--data hub:ID`; none where nothing here does.
     pub field: Option<(&'static str, String)>,

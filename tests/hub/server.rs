@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What goes wrong at the next request for the content of a large file.
 #[derive(Clone, Debug)]
@@ -22,6 +22,10 @@ pub enum Fault {
     /// Other bytes of the same number.
     Wrong,
     Status(u16),
+    /// As a cut after so many bytes, and no connection is taken for so long.
+    Away(usize, Duration),
+    /// Too many requests: come again after so many seconds.
+    RetryAfter(u64),
 }
 
 /// What goes wrong at every request to the hub itself: status, `X-Error-Code`.
@@ -42,6 +46,9 @@ struct State {
     files: BTreeMap<String, Vec<u8>>,
     seen: Vec<Seen>,
     faults: VecDeque<Fault>,
+    /// The same at the next requests for the list of files.
+    of_lists: VecDeque<Fault>,
+    away: Option<Instant>,
     refusal: Option<Refusal>,
     /// Only requests with this token are answered.
     token: Option<String>,
@@ -73,7 +80,22 @@ impl Server {
         for (listener, is_elsewhere) in [(hub, false), (elsewhere, true)] {
             let (state, repo, other) = (state.clone(), repo.to_string(), other.clone());
             std::thread::spawn(move || {
-                for stream in listener.incoming().flatten() {
+                let at = listener.local_addr().expect("an address");
+                listener.set_nonblocking(true).expect("a listener");
+                let mut listener = Some(listener);
+                loop {
+                    let away = state.lock().expect("no panic").away.is_some_and(|until| Instant::now() < until);
+                    if away {
+                        listener = None;
+                    } else if listener.is_none() {
+                        listener = TcpListener::bind(at).ok();
+                        listener.iter().for_each(|l| l.set_nonblocking(true).expect("a listener"));
+                    }
+                    let Some(Ok((stream, _))) = listener.as_ref().map(TcpListener::accept) else {
+                        std::thread::sleep(Duration::from_millis(1));
+                        continue;
+                    };
+                    stream.set_nonblocking(false).expect("a stream");
                     let (state, repo, other) = (state.clone(), repo.clone(), other.clone());
                     std::thread::spawn(move || {
                         let _ = serve(stream, &state, &repo, &other, is_elsewhere);
@@ -90,6 +112,10 @@ impl Server {
 
     pub fn faults(&self, faults: &[Fault]) {
         self.with(|s| s.faults = faults.iter().cloned().collect());
+    }
+
+    pub fn faults_of_lists(&self, faults: &[Fault]) {
+        self.with(|s| s.of_lists = faults.iter().cloned().collect());
     }
 
     pub fn refuse(&self, refusal: Option<Refusal>) {
@@ -177,7 +203,16 @@ fn hub(stream: &TcpStream, state: &Mutex<State>, repo: &str, other: &str, seen: 
         }
         let names: Vec<_> = files.keys().map(|n| serde_json::json!({ "rfilename": n })).collect();
         let list = serde_json::json!({ "id": id, "sha": COMMIT, "siblings": names });
-        return answer(stream, 200, &[], list.to_string().as_bytes());
+        let body = list.to_string();
+        let fault = state.lock().expect("no panic").of_lists.pop_front();
+        return match fault {
+            Some(Fault::Cut(n)) => {
+                answer(stream, 200, &[("Content-Length", body.len().to_string())], &body.as_bytes()[..n])?;
+                stream.shutdown(std::net::Shutdown::Both)
+            }
+            Some(Fault::RetryAfter(seconds)) => answer(stream, 429, &[("Retry-After", seconds.to_string())], b""),
+            _ => answer(stream, 200, &[], body.as_bytes()),
+        };
     }
     if let Some(rest) = seen.path.strip_prefix("/old-name/") {
         return answer(stream, 307, &[("Location", format!("/{id}/{rest}"))], b"");
@@ -226,6 +261,12 @@ fn content(mut stream: &TcpStream, state: &Mutex<State>, seen: &Seen) -> std::io
     match fault {
         Some(Fault::Cut(n)) => {
             answer(stream, status, &headers, &bytes[..n.min(bytes.len())])?;
+            stream.shutdown(std::net::Shutdown::Both)
+        }
+        Some(Fault::Away(n, time)) => {
+            state.lock().expect("no panic").away = Some(Instant::now() + time);
+            answer(stream, status, &headers, &bytes[..n.min(bytes.len())])?;
+            std::thread::sleep(Duration::from_millis(30));
             stream.shutdown(std::net::Shutdown::Both)
         }
         Some(Fault::Stall(n)) => {

@@ -6,19 +6,19 @@ use eigenscope::view::{Arriving, FetchState, HubFetch, HubItem, HubView};
 pub fn hub() -> HubView {
     let model = |id: &str, bytes: u64| HubItem {
         is_data: false,
-        id: id.into(),
+        name: id.into(),
         commit: "e2da8e2f811d1448a5b465c236feacd80ffbac7b".into(),
         field: Some(("model", id.into())),
         parts: vec![("config.json".into(), 481), ("model.safetensors".into(), bytes)],
     };
     let glue = HubItem {
         is_data: true,
-        id: "nyu-mll/glue".into(),
+        name: "nyu-mll/glue".into(),
         commit: "bcdcba79d07bc864c1c254ccfcedcce55bcc9a8c".into(),
         field: Some(("data", "hub:nyu-mll/glue".into())),
         parts: vec![("cola".into(), 312_000), ("sst2".into(), 3_183_000)],
     };
-    let other = HubItem { id: "org/rows".into(), field: None, parts: vec![("data".into(), 9)], ..glue.clone() };
+    let other = HubItem { name: "org/rows".into(), field: None, parts: vec![("data".into(), 9)], ..glue.clone() };
     let fetch = |label: &str, state| HubFetch { label: label.into(), state };
     let arriving = Arriving {
         file: "model.safetensors".into(),
@@ -120,7 +120,7 @@ fn an_empty_cache_says_what_to_do() {
 #[test]
 fn hostile_names_of_the_hub_are_shown_escaped() {
     let mut hostile = hub();
-    hostile.items[0].id = "a\u{202e}b".into();
+    hostile.items[0].name = "a\u{202e}b".into();
     hostile.fetches[2].label = "x\u{1b}[2J".into();
     let screen = text(&after(&fake(View { hub: Arc::new(hostile), ..view() }), &["8"], 100, 30));
     assert!(screen.contains("a\\u{202e}b") && screen.contains("x\\u{1b}[2J"), "{screen}");

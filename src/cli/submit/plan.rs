@@ -4,7 +4,7 @@ use crate::adapter;
 use crate::chart::table1::Table1;
 use crate::cli::{Globals, saved_of};
 use crate::data::submission::{Sheet, SubmissionError, WNLI_LABEL, sheets};
-use crate::data::{Example, load_test};
+use crate::data::{DataError, Example, Source, load_test, test_files};
 use crate::event::Status;
 use crate::job::{Given, Saved, predict};
 use crate::record::RunSummary;
@@ -21,13 +21,19 @@ pub struct Adapter {
 /// A test file that can be predicted.
 pub struct Part {
     pub sheet: Sheet,
-    pub path: PathBuf,
+    /// Of its rows.
+    paths: Vec<PathBuf>,
     rows: Vec<Example>,
     /// Place among the adapters; none for WNLI.
     adapter: Option<usize>,
 }
 
 impl Part {
+    /// The first of its files.
+    pub fn path(&self) -> &Path {
+        self.paths.first().map_or(Path::new(""), PathBuf::as_path)
+    }
+
     /// Who predicts it.
     pub fn adapter<'a>(&self, adapters: &'a [Adapter]) -> Option<&'a str> {
         self.adapter.map(|i| adapters[i].name.as_str())
@@ -89,6 +95,11 @@ pub fn best(method: &str, model: Option<&str>, globals: &Globals) -> anyhow::Res
     chosen.iter().map(open).collect()
 }
 
+/// What `data` is, a folder or `hub:ID`.
+pub fn source(data: &Path) -> Result<Source, DataError> {
+    data.to_str().map_or_else(|| Ok(Source::Folder(data.into())), Source::resolve)
+}
+
 impl Plan {
     /// Reads the test files of `data` or, without it, of the folder that each adapter was trained on.
     pub fn of(adapters: Vec<Adapter>, data: Option<&Path>) -> anyhow::Result<Self> {
@@ -96,9 +107,9 @@ impl Plan {
         for sheet in sheets() {
             let entry = sheet.entry();
             match plan.place(&sheet, data) {
-                Ok((adapter, path)) => {
-                    let rows = load_test(&sheet.file, &path)?;
-                    plan.parts.push(Part { sheet, path, rows, adapter });
+                Ok((adapter, paths)) => {
+                    let rows = load_test(&sheet.file, sheet.task, &paths)?;
+                    plan.parts.push(Part { sheet, paths, rows, adapter });
                 }
                 Err(why) if sheet.file.optional => plan.left_out.push(format!("{entry}: {why}")),
                 Err(why) => plan.missing.push(format!("{entry}: {why}")),
@@ -108,7 +119,7 @@ impl Plan {
     }
 
     /// The adapter of a sheet and its test file, or what is not there.
-    fn place(&self, sheet: &Sheet, data: Option<&Path>) -> Result<(Option<usize>, PathBuf), String> {
+    fn place(&self, sheet: &Sheet, data: Option<&Path>) -> Result<(Option<usize>, Vec<PathBuf>), String> {
         let of = |task: &str| self.adapters.iter().position(|a| a.saved.task.id() == task);
         let adapter = match sheet.task {
             None => None,
@@ -118,8 +129,12 @@ impl Plan {
         let any = || (0..self.adapters.len()).find_map(trained_on);
         let folder = data.or_else(|| adapter.map_or_else(any, trained_on).map(Path::new));
         let folder = folder.ok_or("no test rows are embedded: --data DIR names GLUE's files")?;
-        let path = folder.join(&sheet.file.path);
-        if path.is_file() { Ok((adapter, path)) } else { Err(format!("no file {}", path.display())) }
+        let found = source(folder).and_then(|source| test_files(&source, &sheet.file, sheet.task));
+        let found = found.map_err(|e| e.to_string())?;
+        if found.is_empty() {
+            return Err(format!("no file {}", folder.join(&sheet.file.path).display()));
+        }
+        Ok((adapter, found))
     }
 
     /// Labels of every part; `progress` hears of which file how many rows of all are done.

@@ -90,7 +90,7 @@ impl HubScreen {
             None => {
                 let kind = if entry.item.is_data { "data" } else { "model" };
                 let commit = entry.item.commit.chars().take(COMMIT).collect::<String>();
-                let name = fit(&harmless(&entry.item.id), names);
+                let name = fit(&harmless(&entry.item.name), names);
                 let size = format!("{:>10}", file_size(entry.item.bytes()));
                 let mut cells = vec![Cell::from(kind), Cell::from(name), Cell::from(size)];
                 if wide {
@@ -232,13 +232,13 @@ impl Screen for HubScreen {
             (Action::Resume, _) => Effect::Several(again()),
             (Action::Open, Some(entry)) => match entry.fields() {
                 fields if fields.is_empty() => {
-                    Effect::Say(format!("{} is no data set that this program reads", harmless(&entry.item.id)))
+                    Effect::Say(format!("{} is no data set that this program reads", harmless(&entry.item.name)))
                 }
                 fields => Effect::Set(fields),
             },
             (Action::Copy, Some(entry)) => {
                 let flags: Vec<String> = entry.fields().iter().map(|(name, v)| format!("--{name} {v}")).collect();
-                Effect::Copy(if flags.is_empty() { entry.item.id.clone() } else { flags.join(" ") })
+                Effect::Copy(if flags.is_empty() { entry.item.name.clone() } else { flags.join(" ") })
             }
             _ => Effect::None,
         }
