@@ -44,10 +44,8 @@ impl Wanted {
         if let ["eigenscope", "fetch", ..] = words[..] {
             words.drain(..2);
         }
-        let named = match words.iter().position(|w| *w == "--revision") {
-            Some(at) => Some(words.drain(at..(at + 2).min(words.len())).nth(1).unwrap_or_default()),
-            None => None,
-        };
+        let at = words.iter().position(|w| *w == "--revision");
+        let named = at.map(|at| words.drain(at..(at + 2).min(words.len())).nth(1).unwrap_or_default());
         // A model may be called as the rows are.
         let is_model = words.first() == Some(&"model") && words.len() > 1;
         if is_model {
