@@ -170,13 +170,18 @@ fn many_labels_are_scrolled() {
     survey.splits[0].labels = (0..700).map(|i| (format!("class {i}"), i)).collect();
     rows.survey = Arc::new(survey);
     let port = fake(with(rows));
-    let shown = text(&after(&port, &["9", "tab"], 80, 24));
-    assert!(shown.contains("class 0 ") && shown.contains("of 700 (j k)") && !shown.contains("class 699"), "{shown}");
-    let shown = text(&after(&port, &["9", "tab", "G"], 80, 24));
-    assert!(shown.contains("class 699"), "{shown}");
-    // The end is where the last line is shown, so going back begins at once.
-    let shown = text(&after(&port, &["9", "tab", "G", "k"], 80, 24));
-    assert!(shown.contains("class 698") && !shown.contains("class 699"), "{shown}");
-    let shown = text(&after(&port, &["9", "tab", "G", "g", "j"], 80, 24));
-    assert!(shown.contains("class 1 ") && !shown.contains("class 0 "), "{shown}");
+    let mut ui = Ui::new(&port, &choices(), Colours::True);
+    let mut shown = |keys: &[&str]| {
+        keys.iter().for_each(|k| ui.event(&key(k)));
+        text(&drawn(&mut ui, 80, 24))
+    };
+    let first = shown(&["9", "tab"]);
+    assert!(first.contains("class 0 ") && first.contains("of 700 (j k)") && !first.contains("class 699"), "{first}");
+    let last = shown(&["G"]);
+    assert!(last.contains("class 699"), "{last}");
+    // The end is where the last line is shown, so the way back begins at once.
+    let before = shown(&["k"]);
+    assert!(before.contains("class 698") && !before.contains("class 699"), "{before}");
+    let second = shown(&["g", "j"]);
+    assert!(second.contains("class 1 ") && !second.contains("class 0 "), "{second}");
 }
