@@ -191,3 +191,20 @@ fn cells_of_heatmaps_are_clicked() {
         "{run}"
     );
 }
+
+#[test]
+fn own_tasks_of_past_runs_are_choices_of_the_form() {
+    let mut view = view();
+    let mine = "/of/mine/re\u{202e}views.toml";
+    for i in [0, 2] {
+        Arc::make_mut(&mut view.runs[i]).spec.task = mine.into();
+    }
+    let port = fake(view);
+    let shown = text(&after(&port, &["6"], 160, 24));
+    assert!(shown.contains("←→ cola sst-2 re\\u{202e}views "), "{shown}");
+    let shown = text(&after(&port, &["6", "left"], 160, 24));
+    assert!(shown.contains("task          cola"), "{shown}");
+    // Before the first comes the last.
+    let shown = text(&after(&port, &["6", "left", "left"], 160, 24));
+    assert!(shown.contains("task          /of/mine/re\\u{202e}views.toml"), "{shown}");
+}
