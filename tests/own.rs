@@ -372,6 +372,10 @@ fn faults_of_rows_are_told_with_their_place() {
         refused("a.tsv", b"text\tlabel\nx\t1\ngo\xffd\t1\n"),
         "a.tsv, line 3: a byte that is not UTF-8 at byte 2; expected UTF-8"
     );
+    assert_eq!(
+        refused("a.tsv", b"\"text\"\t\"label\"\n\"x\"\t\"1\"\n"),
+        "a.tsv: columns \"text\", \"label\"; expected a column named \"text\"; a .tsv with fields in quotes is of format = \"quoted-tsv\""
+    );
     assert_eq!(refused("a.csv", b""), "a.csv: no rows; expected a header and rows");
     assert_eq!(refused("a.csv", b"text,label\n"), "a.csv: no rows; expected a header and rows");
     assert!(

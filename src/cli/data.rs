@@ -107,7 +107,7 @@ fn histogram(lengths: &Lengths, rows: u64) -> anyhow::Result<()> {
         let last = from + lengths.width - 1;
         let mark = if (*from..=last).contains(&lengths.max_length) { " < max_length" } else { "" };
         let bar = "#".repeat((*rows as usize * BAR).div_ceil(most as usize));
-        outln!("  {:>11}  {rows:>8}  {bar}{mark}", format!("{from} to {last}"));
+        outln!("{}", format!("  {:>11}  {rows:>8}  {bar}{mark}", Lengths::range(*from, lengths.width)).trim_end());
     }
     Ok(())
 }

@@ -97,8 +97,10 @@ pub(super) fn places(path: &Path, header: &[String], columns: &[&str]) -> Result
 /// The error where a file lacks a column.
 fn lacks(path: &Path, found: &[String], column: &str) -> DataError {
     let all = super::tsv::shorten(&found.join(", "));
+    let quoted = found.iter().any(|name| name.starts_with('"'));
+    let hint = if quoted { "; a .tsv with fields in quotes is of format = \"quoted-tsv\"" } else { "" };
     let problem = match found.iter().filter(|name| *name == column).count() {
-        0 => format!("columns {all}; expected a column named {column:?}"),
+        0 => format!("columns {all}; expected a column named {column:?}{hint}"),
         _ => format!("columns {all}; expected {column:?} once"),
     };
     DataError::File { file: path.display().to_string(), problem }

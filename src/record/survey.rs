@@ -77,6 +77,11 @@ impl Lengths {
     /// Ranges of a histogram at most.
     const BINS: u64 = 24;
 
+    /// A range of so many lengths in words: `40 to 49`, `7`.
+    pub fn range(from: u64, width: u64) -> String {
+        if width == 1 { from.to_string() } else { format!("{from} to {}", from + width - 1) }
+    }
+
     /// Of measured lengths.
     pub fn of(lengths: &[u64], max_length: u64) -> Self {
         let longest = lengths.iter().copied().max().unwrap_or(0);

@@ -11,6 +11,7 @@ use crate::ui::action::Action;
 use crate::ui::clicks::is_click;
 use crate::ui::edit::LineEdit;
 use crate::ui::prompt::Prompt;
+use crate::ui::text::fit;
 use crate::untrusted::harmless;
 use crate::view::{About, Interest, Message, Request, View};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent};
@@ -540,7 +541,10 @@ impl Screen for LaunchScreen {
                 false => Vec::new(),
             };
             let hint = if options.is_empty() { String::new() } else { format!("   ←→ {}", options.join(" ")) };
-            let room = usize::from(inner.width).saturating_sub(16 + hint.chars().count());
+            // What is chosen goes before what could be.
+            let room = usize::from(inner.width).saturating_sub(16);
+            let hint = fit(&hint, room.saturating_sub(self.text(i).chars().count() + 1).max(5));
+            let room = room.saturating_sub(hint.chars().count());
             let text = if here { self.texts[i].line(room, theme) } else { Line::raw(harmless(&self.text(i))) };
             let text = if fault { text.patch_style(theme.error()) } else { text };
             let mut line = Line::styled(format!("{mark}{:14}", FIELDS[i].name), style);

@@ -79,7 +79,7 @@ pub fn lengths(frame: &mut Frame, area: Rect, theme: &Theme, split: &SplitSurvey
         let here = (from..=last).contains(&of.max_length);
         let style = if from > of.max_length { theme.warning() } else { theme.series(0) };
         let mut line = vec![
-            Span::raw(format!("{:>12} ", format!("{from} to {last}"))),
+            Span::raw(format!("{:>12} ", Lengths::range(from, step))),
             Span::raw(format!("{count:>8} ")),
             Span::styled(bar(count, most, room), style),
         ];
