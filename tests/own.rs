@@ -359,6 +359,10 @@ fn faults_of_rows_are_told_with_their_place() {
         refused("a.csv", b"text,label\n\"two\nlines\",1\nx,maybe\n"),
         "a.csv, line 4, column \"label\": \"maybe\"; expected one of 0, 1"
     );
+    assert_eq!(
+        refused("a.csv", b"text,label\nx,1\n\"y,1\nz,0\n"),
+        "a.csv, line 3: a quote that nothing closes; expected a quote at the end of the value"
+    );
     assert_eq!(refused("a.csv", b"text,label\nx,1,2\n"), "a.csv, line 2: 3 values; expected 2, as the header has");
     assert_eq!(
         refused("a.csv", b"review,label\nx,1\n"),

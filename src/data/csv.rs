@@ -26,33 +26,48 @@ pub static QUOTED_TSV: Delimited = Delimited { id: "quoted-tsv", endings: &[], d
 /// Bytes that the csv crate reads ahead.
 const AHEAD: u64 = 1 << 16;
 
+/// What is known of the bytes that were passed on.
+#[derive(Default)]
+struct Passed {
+    /// How far they may go.
+    limit: Cell<u64>,
+    /// Places of the ends of lines that were not counted yet.
+    ends: RefCell<VecDeque<u64>>,
+    /// The last one that ends no line, and whether the file is over.
+    last: Cell<u8>,
+    over: Cell<bool>,
+}
+
 /// Reads no further than a row may reach: a quote that is never closed would otherwise take the rest of the file into memory.
 struct Capped {
     file: File,
-    passed: u64,
-    limit: Rc<Cell<u64>>,
-    /// Places of the ends of lines that were passed on and not counted yet.
-    ends: Rc<RefCell<VecDeque<u64>>>,
+    at: u64,
+    passed: Rc<Passed>,
 }
 
 impl Read for Capped {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.passed >= self.limit.get() {
+        if self.at >= self.passed.limit.get() {
             return Err(io::Error::from(io::ErrorKind::FileTooLarge));
         }
         let got = self.file.read(buffer)?;
-        let ends = buffer[..got].iter().zip(self.passed..).filter(|(b, _)| **b == b'\n');
-        self.ends.borrow_mut().extend(ends.map(|(_, at)| at));
-        self.passed += got as u64;
+        let bytes = &buffer[..got];
+        let ends = bytes.iter().zip(self.at..).filter(|(b, _)| **b == b'\n');
+        self.passed.ends.borrow_mut().extend(ends.map(|(_, at)| at));
+        if let Some(last) = bytes.iter().rev().find(|b| !matches!(b, b'\n' | b'\r')) {
+            self.passed.last.set(*last);
+        }
+        self.passed.over.set(got == 0);
+        self.at += got as u64;
         Ok(got)
     }
 }
 
 struct Open<'a> {
     path: &'a Path,
+    delimiter: u8,
     reader: Reader<Capped>,
-    limit: Rc<Cell<u64>>,
-    ends: Rc<RefCell<VecDeque<u64>>>,
+    passed: Rc<Passed>,
     /// Ends of lines up to the last row that was read.
     lines: u64,
     header: Vec<String>,
@@ -61,12 +76,12 @@ struct Open<'a> {
 impl Delimited {
     fn open<'a>(&self, path: &'a Path) -> Result<Open<'a>, DataError> {
         let file = File::open(path).map_err(|source| DataError::Io { path: path.into(), source })?;
-        let (limit, ends) = (Rc::new(Cell::new(0)), Rc::<RefCell<VecDeque<u64>>>::default());
-        let capped = Capped { file, passed: 0, limit: limit.clone(), ends: ends.clone() };
+        let passed = Rc::<Passed>::default();
+        let capped = Capped { file, at: 0, passed: passed.clone() };
         let mut builder = ReaderBuilder::new();
         builder.delimiter(self.delimiter).flexible(true).has_headers(false).buffer_capacity(AHEAD as usize);
         let reader = builder.from_reader(capped);
-        let mut open = Open { path, reader, limit, ends, lines: 0, header: Vec::new() };
+        let mut open = Open { path, delimiter: self.delimiter, reader, passed, lines: 0, header: Vec::new() };
         let mut record = ByteRecord::new();
         if !open.next(&mut record)? {
             return Err(DataError::Empty { file: path.display().to_string() });
@@ -93,29 +108,41 @@ impl Open<'_> {
     fn line(&mut self, record: &ByteRecord) -> u64 {
         let end = self.reader.position().byte();
         let mut last = None;
-        let mut ends = self.ends.borrow_mut();
+        let mut ends = self.passed.ends.borrow_mut();
         while let Some(at) = ends.pop_front_if(|at| *at < end) {
             self.lines += 1;
             last = Some(at);
         }
-        // Of CRLF the second half comes with the next row.
-        let ended = u64::from(last == end.checked_sub(1));
+        // Of CRLF the second half comes with the next row; what the end of the file ends, no line's end does.
+        let ended = u64::from(last == end.checked_sub(1) && !self.passed.over.get());
         let within = record.iter().flatten().filter(|b| **b == b'\n').count() as u64;
         (1 + self.lines).saturating_sub(ended + within).max(1)
     }
 
     /// Reads the next row; false at the end.
     fn next(&mut self, record: &mut ByteRecord) -> Result<bool, DataError> {
-        self.limit.set(self.reader.position().byte() + MAX_ROW + AHEAD);
+        self.passed.limit.set(self.reader.position().byte() + MAX_ROW + AHEAD);
         let line = self.lines + 1;
-        self.reader.read_byte_record(record).map_err(|error| match error.into_kind() {
+        let found = self.reader.read_byte_record(record).map_err(|error| match error.into_kind() {
             ErrorKind::Io(e) if e.kind() == io::ErrorKind::FileTooLarge => {
                 let expected = "shorter rows: is a quote not closed?";
                 self.wrong(line, format!("a row of more than {MAX_ROW} bytes"), expected)
             }
             ErrorKind::Io(source) => DataError::Io { path: self.path.into(), source },
             other => self.wrong(line, format!("{other:?}"), "rows of values"),
-        })
+        })?;
+        match found && self.is_open(record) {
+            true => Err(self.wrong(line, "a quote that nothing closes".into(), "a quote at the end of the value")),
+            false => Ok(found),
+        }
+    }
+
+    /// The file ended within quotes: only there a value can hold what ends lines or values. All rows behind the quote would be
+    /// one value.
+    fn is_open(&self, record: &ByteRecord) -> bool {
+        let within = |b: &u8| *b == self.delimiter || matches!(b, b'\n' | b'\r');
+        let over = self.passed.over.get() && self.passed.last.get() != b'"';
+        over && record.iter().last().is_some_and(|value| value.iter().any(within))
     }
 }
 
