@@ -142,7 +142,7 @@ impl Open<'_> {
     fn is_open(&self, record: &ByteRecord) -> bool {
         let within = |b: &u8| *b == self.delimiter || matches!(b, b'\n' | b'\r');
         let over = self.passed.over.get() && self.passed.last.get() != b'"';
-        over && record.iter().last().is_some_and(|value| value.iter().any(within))
+        over && record.iter().next_back().is_some_and(|value| value.iter().any(within))
     }
 }
 
