@@ -108,6 +108,8 @@ fn a_short_run_goes_all_the_way() {
     assert!((number("difference") - (number("lambda") * number("w0_fro") - number("delta_fro"))).abs() < 1e-9);
     assert_eq!(first["spectrum"].as_array().map(Vec::len), Some(8));
     assert!(json(runs.path(), &["inspect", adapter])["layers"][0]["w0_fro"].is_null());
+    // A run knows what it stands on.
+    assert_eq!(json(runs.path(), &["inspect", "r0001"]), inspected);
 
     let dev = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/glue-sample/SST-2/dev.tsv");
     let scored =

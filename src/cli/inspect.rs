@@ -3,6 +3,7 @@
 use super::saved::{self, ADAPTER, ADAPTER_HELP, Place};
 use super::{Answer, Globals, Subcommand, code, given, print_json};
 use crate::job::{self, Saved};
+use crate::model::ModelSource;
 use anyhow::Context;
 use clap::{Arg, ArgMatches, Command};
 use serde_json::json;
@@ -25,11 +26,17 @@ impl Subcommand for Inspect {
     }
 
     fn run(&self, matches: &ArgMatches, globals: &Globals) -> anyhow::Result<Answer> {
+        let mut given = given(matches);
         let path = match saved::place_of(matches.get_one::<String>("adapter").context("no adapter")?, globals)? {
             Place::Path(path) => path,
-            Place::Run(_, folder) => Saved::file_of_run(&folder)?,
+            Place::Run(run, folder) => {
+                // A run says which model it stands on; where that is gone the norms of W0 are left out.
+                let here = || Some(run.spec.model).filter(|model| ModelSource::resolve(model).is_ok());
+                given.model = given.model.or_else(here);
+                Saved::file_of_run(&folder)?
+            }
         };
-        let report = job::inspect(&path, &given(matches))?;
+        let report = job::inspect(&path, &given)?;
         let known = |v: f64| v.is_finite().then_some(v);
         if globals.json {
             let layer = |n: &crate::event::LayerNorm| {
